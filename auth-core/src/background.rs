@@ -1,0 +1,101 @@
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::{Auth, Result};
+
+/// What runs beside the requests: the courier, the revocation feed and the rotation of keys.
+///
+/// Dropping it stops all of it at once; [`stop`](Self::stop) lets the courier finish first.
+#[derive(Debug)]
+#[must_use = "dropping it stops it"]
+pub struct Background {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Background {
+    /// Stops, and returns once the mails that were being sent are settled.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        for task in std::mem::take(&mut self.tasks) {
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Auth {
+    /// Starts the background tasks on the current Tokio runtime.
+    ///
+    /// Without them requests are still answered correctly, but mails wait and every
+    /// [`identify`](Self::identify) asks the database.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn start(&self) -> Background {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = Vec::new();
+        if let Some(courier) = self.courier() {
+            tasks.push(tokio::spawn(courier.run(stopped.clone())));
+        } else {
+            tracing::warn!("no mailer: mails wait in the outbox for a courier elsewhere");
+        }
+        let auth = self.clone();
+        tasks.push(tokio::spawn(every(FEED, stopped.clone(), "revocations", move || {
+            let auth = auth.clone();
+            async move { auth.sync_revocations().await }
+        })));
+        let auth = self.clone();
+        tasks.push(tokio::spawn(every(KEYS, stopped, "signing keys", move || {
+            let auth = auth.clone();
+            async move {
+                auth.reload_keys().await?;
+                auth.rotate_keys(auth.now()).await
+            }
+        })));
+        Background { stop, tasks }
+    }
+
+    /// Learns which sessions were revoked by other instances.
+    pub(crate) async fn sync_revocations(&self) -> Result<()> {
+        let now = self.now();
+        let revocations = &self.0.revocations;
+        let revoked = self.0.store.read().await?.revoked_since(revocations.since(now)).await?;
+        revocations.sync(revoked, now);
+        Ok(())
+    }
+}
+
+async fn every<F: Future<Output = Result<()>>>(
+    period: Duration,
+    mut stop: watch::Receiver<bool>,
+    what: &'static str,
+    mut work: impl FnMut() -> F,
+) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.changed() => return,
+        }
+        if let Err(error) = work().await {
+            tracing::warn!(what, error = &error as &dyn std::error::Error, "cannot be refreshed");
+        }
+    }
+}
+
+/// Half of what a revocation may take to reach every instance.
+const FEED: Duration = Duration::from_millis(500);
+const KEYS: Duration = Duration::from_secs(60);

@@ -1,0 +1,146 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Inner;
+use crate::crypto::hashing_pool::HashingPool;
+use crate::crypto::keyring::Keyring;
+use crate::crypto::password::PasswordHash;
+use crate::crypto::seal::{MasterSecret, Sealer};
+use crate::error::BuildError;
+use crate::revocations::Revocations;
+use crate::templates::Templates;
+use crate::{
+    Auth, Clock, Config, ConfigError, Error, Mailbox, Mailer, Outbox, Random, Store, StoreOutbox,
+    SystemClock, SystemRandom,
+};
+
+/// Builds an [`Auth`]; made by [`Auth::builder`].
+#[must_use]
+pub struct Builder {
+    config: Config,
+    store: Store,
+    secret: MasterSecret,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    outbox: Option<Arc<dyn Outbox>>,
+    mailer: Option<Arc<dyn Mailer>>,
+    mailbox: Option<Mailbox>,
+    templates: Option<PathBuf>,
+}
+
+impl Builder {
+    pub(crate) fn new(config: Config, store: Store, secret: MasterSecret) -> Self {
+        Self {
+            config,
+            store,
+            secret,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            outbox: None,
+            mailer: None,
+            mailbox: None,
+            templates: None,
+        }
+    }
+
+    /// Sets who sends e-mails; without one they wait in the outbox for a courier elsewhere.
+    pub fn mailer(mut self, mailer: impl Mailer) -> Self {
+        self.mailer = Some(Arc::new(mailer));
+        self
+    }
+
+    /// Keeps e-mails in a development mailbox, and shows it at the development paths.
+    ///
+    /// # Security
+    ///
+    /// Whoever reaches those paths reads every mailed token: for development only.
+    pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
+        self.mailer = Some(Arc::new(mailbox.clone()));
+        self.mailbox = Some(mailbox);
+        self
+    }
+
+    /// Sets where messages wait, by default in the store.
+    pub fn outbox(mut self, outbox: impl Outbox) -> Self {
+        self.outbox = Some(Arc::new(outbox));
+        self
+    }
+
+    /// Sets a folder whose templates replace the built-in ones of the same name, such as
+    /// `email/activation.txt`.
+    pub fn templates(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.templates = Some(folder.into());
+        self
+    }
+
+    /// Sets the clock, for tests.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets the source of randomness, for tests.
+    pub fn random(mut self, random: impl Random) -> Self {
+        self.random = Arc::new(random);
+        self
+    }
+
+    /// Checks everything and makes the service ready, with signing keys at hand.
+    ///
+    /// # Errors
+    ///
+    /// If a value of the configuration is not safe, if a template is broken, if the master secret
+    /// does not open what the database holds, or if the database fails.
+    pub async fn build(self) -> Result<Auth, BuildError> {
+        let Self { config, store, secret, clock, random, outbox, mailer, mailbox, templates } =
+            self;
+        config.validate()?;
+        let templates = Arc::new(Templates::new(templates.as_deref())?);
+        let sealer = Arc::new(Sealer::new(&secret));
+        let outbox = outbox.unwrap_or_else(|| {
+            Arc::new(StoreOutbox::new(store.clone(), Arc::clone(&sealer), Arc::clone(&random)))
+        });
+        let hashing = HashingPool::for_this_machine();
+        let params = config.hash_params;
+        let dummy_hash = {
+            let random = Arc::clone(&random);
+            hashing.run(move || PasswordHash::dummy(params, &*random)).await
+        };
+        let dummy_hash = dummy_hash
+            .map_err(|_| ConfigError::new("password.hash", "is more than this machine can hash"))?;
+        let outlives = config.access_token_lifetime + MARGIN;
+        let auth = Auth(Arc::new(Inner {
+            keyring: Keyring::new(config.signing_key_lifetime, outlives),
+            revocations: Revocations::new(outlives),
+            config: Arc::new(config),
+            store,
+            sealer,
+            clock,
+            random,
+            outbox,
+            mailer,
+            mailbox,
+            templates,
+            hashing,
+            dummy_hash: Arc::new(dummy_hash),
+        }));
+        auth.signing_key(auth.now()).await.map_err(|error| match error {
+            Error::Store(error) => BuildError::Store(error),
+            _ => {
+                ConfigError::new("secret", "does not open the signing keys of this database").into()
+            }
+        })?;
+        Ok(auth)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// What clocks may differ by, and then some.
+const MARGIN: Duration = Duration::from_secs(60);

@@ -1,0 +1,328 @@
+use std::fmt;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::{Host, Url};
+
+use crate::crypto::password::HashParams;
+use crate::policy::password::PasswordPolicy;
+
+/// How long things live, how much is allowed, and where links lead.
+///
+/// Only the public URL has no default. Values out of bounds are refused when [`Auth`](crate::Auth)
+/// is built, by an error that names the key.
+///
+/// ```
+/// use std::time::Duration;
+/// use auth_core::Config;
+///
+/// let config = Config::new("https://app.example.com")?
+///     .product_name("Example")
+///     .access_token_lifetime(Duration::from_secs(5 * 60));
+/// # Ok::<(), auth_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Config {
+    pub(crate) public_url: Url,
+    pub(crate) front_end_url: Option<Url>,
+    pub(crate) mount: String,
+    pub(crate) audience: String,
+    pub(crate) product_name: String,
+    pub(crate) mail_from: String,
+    pub(crate) usernames: Usernames,
+    pub(crate) password_policy: PasswordPolicy,
+    pub(crate) hash_params: HashParams,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) body_limit: usize,
+    pub(crate) wrong_codes: u32,
+    pub(crate) mails_per_hour: u32,
+    pub(crate) mails_per_day: u32,
+    pub(crate) access_token_lifetime: Duration,
+    pub(crate) session_idle: Duration,
+    pub(crate) session_lifetime: Duration,
+    pub(crate) activation_lifetime: Duration,
+    pub(crate) reset_lifetime: Duration,
+    pub(crate) email_change_lifetime: Duration,
+    pub(crate) challenge_lifetime: Duration,
+    pub(crate) enrolment_lifetime: Duration,
+    pub(crate) recent_sign_in: Duration,
+    pub(crate) refresh_grace: Duration,
+    pub(crate) signing_key_lifetime: Duration,
+}
+
+/// Whether users have a public name beside their e-mail address.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Usernames {
+    /// A username is refused at sign-up.
+    Off,
+    /// A username may be chosen at sign-up.
+    #[default]
+    Optional,
+    /// A username must be chosen at sign-up.
+    Required,
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty),+ $(,)?) => { $(
+        $(#[$doc])*
+        pub fn $name(mut self, $name: impl Into<$type>) -> Self {
+            self.$name = $name.into();
+            self
+        }
+    )+ };
+}
+
+impl Config {
+    /// Makes the default configuration of a service that the world knows as `public_url`.
+    ///
+    /// The URL is an origin: a scheme, a host and perhaps a port. It is the issuer of access tokens
+    /// and where mailed links lead; no request can change either.
+    ///
+    /// # Errors
+    ///
+    /// If it is no origin, or its scheme is not `https` and its host is not loopback.
+    pub fn new(public_url: &str) -> Result<Self, ConfigError> {
+        let public_url = origin("public_url", public_url)?;
+        Ok(Self {
+            audience: public_url.origin().ascii_serialization(),
+            public_url,
+            front_end_url: None,
+            mount: "/api/auth".to_owned(),
+            product_name: "Auth".to_owned(),
+            mail_from: "Auth <auth@localhost>".to_owned(),
+            usernames: Usernames::default(),
+            password_policy: PasswordPolicy::default(),
+            hash_params: HashParams::default(),
+            trusted_proxies: Vec::new(),
+            body_limit: 16 * 1024,
+            wrong_codes: 10,
+            mails_per_hour: 5,
+            mails_per_day: 20,
+            access_token_lifetime: 10 * MINUTE,
+            session_idle: 14 * DAY,
+            session_lifetime: 30 * DAY,
+            activation_lifetime: DAY,
+            reset_lifetime: 30 * MINUTE,
+            email_change_lifetime: HOUR,
+            challenge_lifetime: 5 * MINUTE,
+            enrolment_lifetime: 10 * MINUTE,
+            recent_sign_in: 5 * MINUTE,
+            refresh_grace: Duration::from_secs(10),
+            signing_key_lifetime: 30 * DAY,
+        })
+    }
+
+    /// Sets the front end that mailed links lead to, instead of the built-in pages.
+    ///
+    /// # Errors
+    ///
+    /// If it is no URL, carries a query or a fragment, or its scheme is not `https` and its host is
+    /// not loopback.
+    pub fn front_end_url(mut self, url: &str) -> Result<Self, ConfigError> {
+        self.front_end_url = Some(base("front_end_url", url)?);
+        Ok(self)
+    }
+
+    setters! {
+        /// Sets how long an access token is good; 1 s to 1 h, by default 10 min.
+        access_token_lifetime: Duration,
+        /// Sets how long an activation link is good; 1 s to 7 d, by default 24 h.
+        activation_lifetime: Duration,
+        /// Sets the audience of access tokens, by default the public URL.
+        audience: String,
+        /// Sets how many bytes of a request's body are read at most; 1 KiB to 1 MiB, by default 16 KiB.
+        body_limit: usize,
+        /// Sets how long a sign-in waits for its second factor; 1 s to 1 h, by default 5 min.
+        challenge_lifetime: Duration,
+        /// Sets how long the link that confirms a new address is good; 1 s to 7 d, by default 1 h.
+        email_change_lifetime: Duration,
+        /// Sets how long an enrolment waits for its first code; 1 s to 1 h, by default 10 min.
+        enrolment_lifetime: Duration,
+        /// Sets the cost of password hashing, never below OWASP's floor.
+        hash_params: HashParams,
+        /// Sets the sender of mails, by default `Auth <auth@localhost>`.
+        mail_from: String,
+        /// Sets how many mails of each purpose an address is sent in an hour; at least 1, by default 5.
+        mails_per_hour: u32,
+        /// Sets how many mails with a link an address is sent in a day; at least 1, by default 20.
+        mails_per_day: u32,
+        /// Sets the path that the host mounts the endpoints at, by default `/api/auth`.
+        mount: String,
+        /// Sets which passwords are accepted.
+        password_policy: PasswordPolicy,
+        /// Sets the name that mails, pages and authenticator apps show, by default `Auth`.
+        product_name: String,
+        /// Sets how old a sign-in may be for what is dangerous; 1 s to 1 h, by default 5 min.
+        recent_sign_in: Duration,
+        /// Sets for how long the answer to a rotation can be asked for again; 0 (off) to 60 s, by
+        /// default 10 s.
+        refresh_grace: Duration,
+        /// Sets how long a password reset link is good; 1 s to 24 h, by default 30 min.
+        reset_lifetime: Duration,
+        /// Sets after how long without use a session ends; 1 s to 365 d, by default 14 d.
+        session_idle: Duration,
+        /// Sets after how long a session ends in any case; at least `session_idle`, at most 365 d,
+        /// by default 30 d.
+        session_lifetime: Duration,
+        /// Sets how long a signing key signs before the next one takes over; 1 h to 365 d, by
+        /// default 30 d.
+        signing_key_lifetime: Duration,
+        /// Sets the proxies whose `X-Forwarded-For` is believed, by default none.
+        trusted_proxies: Vec<IpNet>,
+        /// Sets whether users have usernames, by default if they like.
+        usernames: Usernames,
+        /// Sets how many wrong codes a user has in 15 min over all challenges; at least 1, by
+        /// default 10.
+        wrong_codes: u32,
+    }
+
+    /// The origin of the public URL, which is the issuer of access tokens.
+    pub(crate) fn issuer(&self) -> String {
+        self.public_url.origin().ascii_serialization()
+    }
+
+    /// Where mailed links lead, without a trailing slash.
+    pub(crate) fn link_base(&self) -> String {
+        match &self.front_end_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("{}{}", self.issuer(), self.mount),
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let mount = self.mount.strip_prefix('/').unwrap_or_default();
+        let segment = |part: &str| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+                && !part.starts_with('.')
+        };
+        if !mount.split('/').all(segment) {
+            return Err(ConfigError::new("mount", "must be a path such as \"/api/auth\""));
+        }
+        let name = &self.product_name;
+        if name.trim().is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control)
+        {
+            return Err(ConfigError::new("product_name", "must be 1 to 64 printable characters"));
+        }
+        if self.audience.is_empty() {
+            return Err(ConfigError::new("audience", "must not be empty"));
+        }
+        if self.mail_from.chars().any(char::is_control) || !self.mail_from.contains('@') {
+            return Err(ConfigError::new(
+                "mail_from",
+                "must be an address such as \"Auth <auth@example.com>\"",
+            ));
+        }
+        if !(1024..=1024 * 1024).contains(&self.body_limit) {
+            return Err(ConfigError::new("body_limit", "must be between 1 KiB and 1 MiB"));
+        }
+        for (key, limit) in [
+            ("limits.wrong_codes", self.wrong_codes),
+            ("limits.mails_per_hour", self.mails_per_hour),
+            ("limits.mails_per_day", self.mails_per_day),
+        ] {
+            if limit == 0 {
+                return Err(ConfigError::new(key, "must be at least 1"));
+            }
+        }
+        if cfg!(not(feature = "pages")) && self.front_end_url.is_none() {
+            return Err(ConfigError::new(
+                "front_end_url",
+                "is required without the feature \"pages\"",
+            ));
+        }
+        bounded("access_token_lifetime", self.access_token_lifetime, SECOND, HOUR)?;
+        bounded("session_idle", self.session_idle, SECOND, 365 * DAY)?;
+        bounded("session_lifetime", self.session_lifetime, self.session_idle, 365 * DAY)?;
+        bounded("activation_lifetime", self.activation_lifetime, SECOND, 7 * DAY)?;
+        bounded("reset_lifetime", self.reset_lifetime, SECOND, DAY)?;
+        bounded("email_change_lifetime", self.email_change_lifetime, SECOND, 7 * DAY)?;
+        bounded("challenge_lifetime", self.challenge_lifetime, SECOND, HOUR)?;
+        bounded("enrolment_lifetime", self.enrolment_lifetime, SECOND, HOUR)?;
+        bounded("recent_sign_in", self.recent_sign_in, SECOND, HOUR)?;
+        bounded("refresh_grace", self.refresh_grace, Duration::ZERO, MINUTE)?;
+        bounded("signing_key_lifetime", self.signing_key_lifetime, HOUR, 365 * DAY)
+    }
+}
+
+fn bounded(
+    key: &'static str,
+    value: Duration,
+    least: Duration,
+    most: Duration,
+) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        key,
+        format!("must be between {} s and {} s", least.as_secs(), most.as_secs()),
+    ))
+}
+
+fn origin(key: &'static str, text: &str) -> Result<Url, ConfigError> {
+    let url = base(key, text)?;
+    if url.path() != "/" {
+        return Err(ConfigError::new(key, "must be an origin, without a path"));
+    }
+    Ok(url)
+}
+
+fn base(key: &'static str, text: &str) -> Result<Url, ConfigError> {
+    let url =
+        Url::parse(text).map_err(|error| ConfigError::new(key, format!("is no URL: {error}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(ConfigError::new(key, "must not carry credentials"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(ConfigError::new(key, "must not carry a query or a fragment"));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        _ => Err(ConfigError::new(key, "must be https, unless its host is loopback")),
+    }
+}
+
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// A configuration that is not safe to start with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConfigError {
+    key: String,
+    problem: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { key: key.into(), problem: problem.into() }
+    }
+
+    /// Returns the key at fault, as it is spelled in a configuration file.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.key, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,0 +1,286 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+/// Threads of its own for password hashing, with a short queue in front.
+///
+/// A hash takes tens of milliseconds and megabytes, so it would stall an async runtime, and a
+/// flood of sign-ins would take all memory if each hashed at once: here as many run as there are
+/// threads, and what cannot start soon is refused, so that the caller can answer 503 at once.
+pub(crate) struct HashingPool {
+    shared: Arc<Shared>,
+}
+
+/// There is no capacity for the job: it did not run, or broke off.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Saturated;
+
+impl HashingPool {
+    /// Starts `threads` threads.
+    ///
+    /// At most `queue` jobs wait (both numbers are taken as at least one); a job that has waited for `patience` is refused instead of run.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system starts no thread.
+    pub(crate) fn new(threads: usize, queue: usize, patience: Duration) -> Self {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State { jobs: VecDeque::with_capacity(queue), closed: false }),
+            changed: Condvar::new(),
+            queue: queue.max(1),
+            patience,
+        });
+        let pool = Self { shared };
+        for number in 1..=threads.max(1) {
+            let shared = Arc::clone(&pool.shared);
+            thread::Builder::new()
+                .name(format!("auth-hash-{number}"))
+                .spawn(move || shared.work())
+                .expect("the operating system starts a thread");
+        }
+        pool
+    }
+
+    /// Starts as many threads as the machine has cores, with a queue of four jobs and two
+    /// seconds for each.
+    pub(crate) fn for_this_machine() -> Self {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self::new(threads, threads * QUEUE_PER_THREAD, PATIENCE)
+    }
+
+    /// Runs `work` on a thread of the pool.
+    ///
+    /// If the returned future is dropped before the work starts, it never does.
+    ///
+    /// # Errors
+    ///
+    /// [`Saturated`] if the queue is full, if the job waited too long, or if `work` panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Saturated> {
+        let (answer, answered) = oneshot::channel();
+        self.shared
+            .submit(Job { queued: Instant::now(), task: Box::new(Task { work, answer }) })?;
+        answered.await.map_err(|_| Saturated)
+    }
+}
+
+impl Drop for HashingPool {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        state.jobs.clear();
+        self.shared.changed.notify_all();
+    }
+}
+
+impl fmt::Debug for HashingPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashingPool").field("queue", &self.shared.queue).finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    queue: usize,
+    patience: Duration,
+}
+
+struct State {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Shared {
+    fn submit(&self, job: Job) -> Result<(), Saturated> {
+        let mut state = self.lock();
+        if state.jobs.len() >= self.queue {
+            state.jobs.retain(|job| self.is_worth_running(job));
+        }
+        if state.jobs.len() >= self.queue {
+            return Err(Saturated);
+        }
+        state.jobs.push_back(job);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            // A job that is dropped answers its caller too, by dropping the sender.
+            if self.is_worth_running(&job) {
+                job.task.run();
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            state = self.changed.wait(state).expect("no panic while held");
+        }
+    }
+
+    fn is_worth_running(&self, job: &Job) -> bool {
+        job.task.is_awaited() && job.queued.elapsed() < self.patience
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while held")
+    }
+}
+
+struct Job {
+    queued: Instant,
+    task: Box<dyn Run>,
+}
+
+trait Run: Send {
+    fn is_awaited(&self) -> bool;
+    fn run(self: Box<Self>);
+}
+
+struct Task<T, W> {
+    work: W,
+    answer: oneshot::Sender<T>,
+}
+
+impl<T: Send, W: FnOnce() -> T + Send> Run for Task<T, W> {
+    fn is_awaited(&self) -> bool {
+        !self.answer.is_closed()
+    }
+
+    fn run(self: Box<Self>) {
+        let Self { work, answer } = *self;
+        // The thread outlives a panic; nothing that the work has touched is used again.
+        if let Ok(result) = catch_unwind(AssertUnwindSafe(work)) {
+            let _ = answer.send(result);
+        }
+    }
+}
+
+const QUEUE_PER_THREAD: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::pin::{Pin, pin};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    /// Waits for ever, so that no test depends on how fast the machine is.
+    const FOREVER: Duration = Duration::MAX;
+
+    /// Submits the job of a future, which is what its first poll does.
+    fn submit<F: Future>(future: Pin<&mut F>) {
+        assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+
+    /// A job that says when it has started and then holds its thread until told to go on.
+    fn holding() -> (impl FnOnce() + Send + 'static, mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let (started, has_started) = mpsc::channel();
+        let (go_on, goes_on) = mpsc::channel();
+        let work = move || {
+            started.send(()).unwrap();
+            let _ = goes_on.recv();
+        };
+        (work, has_started, go_on)
+    }
+
+    #[tokio::test]
+    async fn work_runs_on_a_named_thread_of_the_pool() {
+        let pool = HashingPool::new(2, 8, FOREVER);
+        let name = pool.run(|| thread::current().name().map(str::to_owned)).await;
+        assert!(matches!(name, Ok(Some(name)) if name.starts_with("auth-hash-")));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once_and_an_abandoned_job_makes_room_and_never_runs() {
+        let pool = HashingPool::new(1, 1, FOREVER);
+        let (work, has_started, go_on) = holding();
+        let mut running = pin!(pool.run(work));
+        submit(running.as_mut());
+        has_started.recv().unwrap();
+
+        let ran = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&ran);
+        let mut abandoned = Box::pin(pool.run(move || flag.store(true, Ordering::SeqCst)));
+        submit(abandoned.as_mut());
+        assert_eq!(pool.run(|| ()).await, Err(Saturated));
+
+        drop(abandoned);
+        let mut kept = pin!(pool.run(|| 7));
+        submit(kept.as_mut());
+        go_on.send(()).unwrap();
+        assert_eq!((running.await, kept.await), (Ok(()), Ok(7)));
+        assert!(!ran.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn a_job_abandoned_in_a_queue_with_room_never_runs() {
+        let pool = HashingPool::new(1, 8, FOREVER);
+        let (work, has_started, go_on) = holding();
+        let mut running = pin!(pool.run(work));
+        submit(running.as_mut());
+        has_started.recv().unwrap();
+
+        let ran = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&ran);
+        let mut abandoned = Box::pin(pool.run(move || flag.store(true, Ordering::SeqCst)));
+        submit(abandoned.as_mut());
+        drop(abandoned);
+        go_on.send(()).unwrap();
+        assert_eq!(pool.run(|| ()).await, Ok(()));
+        assert!(!ran.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_waited_too_long_is_refused_without_running() {
+        let pool = HashingPool::new(1, 8, Duration::ZERO);
+        let ran = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&ran);
+        assert_eq!(pool.run(move || flag.store(true, Ordering::SeqCst)).await, Err(Saturated));
+        assert!(!ran.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_the_job_and_not_the_thread() {
+        let pool = HashingPool::new(1, 8, FOREVER);
+        assert_eq!(pool.run(|| panic!("on purpose")).await, Err::<(), _>(Saturated));
+        assert_eq!(pool.run(|| 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn dropping_the_pool_ends_its_threads_after_the_current_job() {
+        let pool = HashingPool::new(1, 8, FOREVER);
+        let shared = Arc::downgrade(&pool.shared);
+        let (work, has_started, go_on) = holding();
+        let mut running = Box::pin(pool.run(work));
+        submit(running.as_mut());
+        has_started.recv().unwrap();
+        drop(running);
+
+        drop(pool);
+        assert_eq!(shared.strong_count(), 1);
+        go_on.send(()).unwrap();
+        while shared.strong_count() > 0 {
+            thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,172 @@
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::{email, in_uniform_time, required};
+use crate::crypto::digest::Digest;
+use crate::http::input::{json, prefers_html};
+use crate::http::reply::{self, Status, accepted};
+use crate::model::Account;
+use crate::store::Purpose;
+use crate::{
+    Auth, Endpoint, Error, FieldError, MessageKind, OneTimeToken, Password, ProblemCode, Request,
+    Response, Result,
+};
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint::get(
+        "/activate-account",
+        "Activates the account that `token` was mailed for; a browser gets a page with a button instead.",
+        |auth, request| Box::pin(activate_by_link(auth, request)),
+    )
+    .answers::<Status>()
+    .problems(&[ProblemCode::InvalidToken, ProblemCode::ValidationFailed]),
+    Endpoint::post(
+        "/activate-account",
+        "Activates the account that the token was mailed for.",
+        |auth, request| Box::pin(activate(auth, request)),
+    )
+    .takes::<Activate>()
+    .answers::<Status>()
+    .problems(&[ProblemCode::InvalidToken]),
+    Endpoint::post(
+        "/send-activation-email",
+        "Mails a new activation link, if the address awaits one; the answer is always the same.",
+        |auth, request| Box::pin(send_activation_email(auth, request)),
+    )
+    .takes::<Recipient>()
+    .answers::<Status>()
+    .success(StatusCode::ACCEPTED),
+];
+
+/// The input of [`Auth::activate`].
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Activate {
+    /// The token of the mailed link.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    pub token: OneTimeToken,
+    /// The password of the account; required if the address was signed up more than once.
+    pub password: Option<Password>,
+}
+
+/// An address that a mail is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipient {
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    pub(super) email: String,
+}
+
+impl Auth {
+    /// Activates the user whose mailbox a token proves, and mails a welcome.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidToken`]; [`Error::Validation`] for a password that is missing or not
+    /// acceptable, in which case the token stays good.
+    pub async fn activate(&self, input: Activate) -> Result<()> {
+        let Activate { token, password } = input;
+        let digest = Digest::of(token.expose().as_bytes());
+        let account = self.awaiting_activation(&token, &digest).await?;
+        let hash = match password {
+            Some(password) => {
+                let user = &account.user;
+                let (email, username) = (&account.email_canonical, user.username.as_deref());
+                self.judge_password("#/password", &password, email, username)
+                    .map_err(Error::field)?;
+                Some(self.hash_password(password).await?)
+            }
+            None if account.password_hash.is_none() => {
+                return Err(Error::field(FieldError::new(
+                    "#/password",
+                    "required",
+                    "This address was signed up more than once. Choose the password of the account.",
+                )));
+            }
+            None => None,
+        };
+        let now = self.now();
+        let mut unit = self.begin().await?;
+        unit.tx().lock_user(account.user.id).await?;
+        let user_id = unit
+            .tx()
+            .consume_token(Purpose::Activation, &digest, now)
+            .await?
+            .ok_or(Error::InvalidToken)?;
+        let hash = hash.as_ref().map(|hash| hash.as_str());
+        let user = unit.tx().activate_user(user_id, hash, now).await?.ok_or(Error::InvalidToken)?;
+        unit.send(self.message(MessageKind::Welcome, &user.email, user.username.as_deref(), now));
+        unit.commit().await
+    }
+
+    /// Mails a new activation link to the user of `address`, if there is one who awaits it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Validation`] for what is no address.
+    ///
+    /// # Security
+    ///
+    /// Result and time are the same whether or not a mail is sent.
+    pub async fn send_activation_email(&self, address: &str) -> Result<()> {
+        let address = email(address)?;
+        let awaits = |account: &Account| account.user.activated_at.is_none();
+        in_uniform_time(self.request_link(&address, Purpose::Activation, awaits)).await
+    }
+
+    async fn awaiting_activation(&self, token: &OneTimeToken, digest: &Digest) -> Result<Account> {
+        required("#/token", token.expose().is_empty())?;
+        let mut connection = self.0.store.read().await?;
+        let account = connection.token_owner(Purpose::Activation, digest, self.now()).await?;
+        account.ok_or(Error::InvalidToken)
+    }
+}
+
+async fn activate(auth: &Auth, request: Request) -> Result<Response> {
+    auth.activate(json(&request)?).await?;
+    Ok(reply::json(StatusCode::OK, &ACTIVATED))
+}
+
+async fn activate_by_link(auth: &Auth, request: Request) -> Result<Response> {
+    // Scanners of mail follow links like a browser does: what renders a page consumes nothing.
+    if prefers_html(request.headers()) {
+        return page(auth);
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let mut tokens = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token");
+    let token = OneTimeToken::from(tokens.next().map_or("".into(), |(_, token)| token).as_ref());
+    if tokens.next().is_some() {
+        return Err(Error::Malformed("it carries two tokens".to_owned()));
+    }
+    if request.method() == Method::HEAD {
+        auth.awaiting_activation(&token, &Digest::of(token.expose().as_bytes())).await?;
+    } else {
+        auth.activate(Activate { token, password: None }).await?;
+    }
+    Ok(reply::json(StatusCode::OK, &ACTIVATED))
+}
+
+async fn send_activation_email(auth: &Auth, request: Request) -> Result<Response> {
+    let Recipient { email } = json(&request)?;
+    auth.send_activation_email(&email).await?;
+    Ok(accepted())
+}
+
+#[cfg(feature = "pages")]
+fn page(auth: &Auth) -> Result<Response> {
+    let page = crate::templates::PageKind::ActivateAccount;
+    let page = auth.0.templates.page(page, &auth.0.config).map_err(Error::internal)?;
+    Ok(reply::html(page))
+}
+
+#[cfg(not(feature = "pages"))]
+fn page(_: &Auth) -> Result<Response> {
+    Err(Error::NotFound)
+}
+
+const ACTIVATED: Status = Status { status: "activated" };

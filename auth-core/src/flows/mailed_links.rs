@@ -1,0 +1,124 @@
+//! Mails with a link: the token is issued and the mail is queued as one.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::auth::Unit;
+use crate::crypto::digest::Digest;
+use crate::model::Account;
+use crate::store::{NewToken, Pending, Purpose};
+use crate::{
+    Auth, EmailAddress, Message, MessageId, MessageKind, OneTimeToken, Result, Timestamp, UserId,
+};
+
+impl Auth {
+    /// A mail of that kind about what happens now.
+    pub(super) fn message(
+        &self,
+        kind: MessageKind,
+        recipient: &str,
+        username: Option<&str>,
+        now: Timestamp,
+    ) -> Message {
+        Message {
+            id: MessageId::generate(&*self.0.clock, &*self.0.random),
+            kind,
+            recipient: recipient.to_owned(),
+            username: username.map(str::to_owned),
+            token: None,
+            created_at: now,
+            not_after: None,
+            attempts: 0,
+        }
+    }
+
+    /// Queues a notice to the user of `account`.
+    pub(super) fn notify(&self, unit: &mut Unit<'_>, kind: MessageKind, account: &Account) {
+        let user = &account.user;
+        unit.send(self.message(kind, &user.email, user.username.as_deref(), self.now()));
+    }
+
+    /// Issues a token in place of an earlier one of its purpose, and queues the mail that carries it.
+    pub(super) async fn send_link(
+        &self,
+        unit: &mut Unit<'_>,
+        user: &Pending,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<()> {
+        let (kind, lifetime) = match purpose {
+            Purpose::Activation => (MessageKind::Activation, self.0.config.activation_lifetime),
+            Purpose::PasswordReset => (MessageKind::PasswordReset, self.0.config.reset_lifetime),
+        };
+        let token = OneTimeToken::generate(&*self.0.random);
+        let expires_at = now.plus(lifetime);
+        let digest = Digest::of(token.expose().as_bytes());
+        unit.tx().insert_token(&NewToken { user_id: user.id, purpose, digest, expires_at }).await?;
+        let mut message = self.message(kind, &user.email, user.username.as_deref(), now);
+        message.token = Some(token);
+        message.not_after = Some(expires_at);
+        unit.send(message);
+        Ok(())
+    }
+
+    /// Counts a mail against what an address may be sent, whether or not it has a user, and returns
+    /// whether it is within that.
+    ///
+    /// Without a limit, anybody could fill a mailbox. An unknown address is counted the same, so
+    /// that the answer takes the same writes.
+    pub(super) async fn count_mail(
+        &self,
+        unit: &mut Unit<'_>,
+        email: &EmailAddress,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let address = URL_SAFE_NO_PAD.encode(Digest::of(email.canonical().as_bytes()).as_bytes());
+        let hour = format!("mails:{}:{address}", purpose.as_str());
+        let day = format!("mails:{address}");
+        let counts =
+            unit.tx().count_both((&hour, now.plus(HOUR)), (&day, now.plus(DAY)), now).await?;
+        let config = &self.0.config;
+        Ok(counts.iter().all(|(subject, count)| {
+            let limit = if *subject == hour { config.mails_per_hour } else { config.mails_per_day };
+            *count <= i64::from(limit)
+        }))
+    }
+
+    /// Mails a link to the user of `email` if there is one and `eligible` agrees; answers the same
+    /// if not.
+    pub(super) async fn request_link(
+        &self,
+        email: &EmailAddress,
+        purpose: Purpose,
+        eligible: impl Fn(&Account) -> bool + Send,
+    ) -> Result<()> {
+        let now = self.now();
+        let account = self.0.store.read().await?.account_by_email(email.canonical()).await?;
+        let mut unit = self.begin().await?;
+        let within_limits = self.count_mail(&mut unit, email, purpose, now).await?;
+        let account = account.filter(|account| account.disabled_at.is_none() && eligible(account));
+        if let Some(account) = account.filter(|_| within_limits) {
+            let user = Pending::from(account);
+            self.send_link(&mut unit, &user, purpose, now).await?;
+        }
+        unit.commit().await
+    }
+
+    pub(super) fn new_user_id(&self) -> UserId {
+        UserId::generate(&*self.0.clock, &*self.0.random)
+    }
+}
+
+impl From<Account> for Pending {
+    fn from(account: Account) -> Self {
+        let user = account.user;
+        // Mail goes to the spelling on record, never to one that a request brought.
+        Self { id: user.id, email: user.email, username: user.username }
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,0 +1,75 @@
+//! One file per flow; each owns its endpoints, its input and its rule.
+//!
+//! A method of [`Auth`] is the flow; the endpoint of the same name reads its input, calls it and
+//! writes its answer.
+
+mod account;
+mod activation;
+mod development;
+mod discovery;
+mod issuance;
+mod mailed_links;
+mod password_reset;
+mod passwords;
+mod reauthentication;
+mod refresh;
+mod sessions;
+mod sign_in;
+mod sign_out;
+mod sign_up;
+mod two_factor;
+
+use std::time::Duration;
+
+pub use activation::Activate;
+pub use issuance::Tokens;
+pub use password_reset::ResetPassword;
+pub use reauthentication::Reauthenticate;
+pub use sign_in::{Challenge, SignIn, SignedIn};
+pub use sign_up::SignUp;
+pub use two_factor::challenge::SecondFactor;
+pub use two_factor::enrolment::Enrolment;
+
+use crate::{EmailAddress, Endpoint, Error, FieldError, Result};
+
+/// The table. Adding a flow is one line here.
+pub(crate) static ENDPOINTS: &[&[Endpoint]] = &[
+    sign_up::ENDPOINTS,
+    activation::ENDPOINTS,
+    sign_in::ENDPOINTS,
+    two_factor::challenge::ENDPOINTS,
+    refresh::ENDPOINTS,
+    sign_out::ENDPOINTS,
+    password_reset::ENDPOINTS,
+    two_factor::enrolment::ENDPOINTS,
+    two_factor::recovery::ENDPOINTS,
+    reauthentication::ENDPOINTS,
+    account::ENDPOINTS,
+    sessions::ENDPOINTS,
+    discovery::ENDPOINTS,
+];
+
+/// The endpoints of the development mailbox, at the host's root.
+pub(crate) static DEVELOPMENT: &[Endpoint] = development::ENDPOINTS;
+
+/// Answers no earlier than a fixed time after it began, so that nobody can tell from the time what
+/// was found: the work ends well before that, whatever it finds.
+async fn in_uniform_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::join!(work, tokio::time::sleep(UNIFORM_TIME)).0
+}
+
+/// Reads an address that a mail is asked for.
+fn email(text: &str) -> Result<EmailAddress> {
+    if text.is_empty() {
+        return Err(Error::field(FieldError::required("#/email")));
+    }
+    EmailAddress::parse(text)
+        .map_err(|error| Error::field(FieldError::new("#/email", "invalid", error.to_string())))
+}
+
+fn required(pointer: &'static str, is_empty: bool) -> Result<()> {
+    if is_empty { Err(Error::field(FieldError::required(pointer))) } else { Ok(()) }
+}
+
+/// Several times what a transaction takes on a disk that has to seek.
+const UNIFORM_TIME: Duration = Duration::from_millis(30);

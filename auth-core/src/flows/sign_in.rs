@@ -1,0 +1,167 @@
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::issuance::{Proof, STALE, SessionBody, Tokens};
+use crate::crypto::digest::Digest;
+use crate::http::input::json;
+use crate::http::reply;
+use crate::model::Account;
+use crate::store::NewChallenge;
+use crate::{
+    Auth, ChallengeToken, Client, EmailAddress, Endpoint, Error, FieldError, Password, ProblemCode,
+    Request, Response, Result, Timestamp, Username,
+};
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
+    "/sign-in",
+    "Signs in with a password, or asks for the second factor.",
+    |auth, request| Box::pin(sign_in(auth, request)),
+)
+.takes::<SignIn>()
+.answers::<SignInBody<'_>>()
+.problems(&[ProblemCode::InvalidCredentials, ProblemCode::AccountNotActivated])];
+
+/// The input of [`Auth::sign_in`]: an address or a username, and the password.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The address; leave it out if there is a username.
+    pub email: Option<String>,
+    /// The username; leave it out if there is an address.
+    pub username: Option<String>,
+    /// The password.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    pub password: Password,
+}
+
+/// What a right password leads to.
+#[derive(Debug)]
+#[must_use]
+#[non_exhaustive]
+pub enum SignedIn {
+    /// The user has a second factor: nothing is issued before it is proven.
+    SecondFactor(Challenge),
+    /// The user is signed in.
+    Session(Tokens),
+}
+
+/// A sign-in that awaits its second factor.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Challenge {
+    /// Continues this sign-in in [`Auth::sign_in_mfa`], and is good for nothing else.
+    pub token: ChallengeToken,
+    /// For how long it does.
+    pub expires_in: Duration,
+}
+
+impl Auth {
+    /// Signs a user in, or asks for the second factor.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidCredentials`] for a wrong password, an unknown or disabled user, and a user
+    /// without a password; [`Error::AccountNotActivated`] only after the right password;
+    /// [`Error::Saturated`] if too many passwords are being hashed.
+    ///
+    /// # Security
+    ///
+    /// A refusal takes the same time whether or not the user exists (ASVS 6.3.8).
+    pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<SignedIn> {
+        let account = self.find_account(&input).await?;
+        self.check_password(account.as_ref(), input.password).await?;
+        let account = account.ok_or(Error::InvalidCredentials)?;
+        if account.disabled_at.is_some() {
+            return Err(Error::InvalidCredentials);
+        }
+        if account.user.activated_at.is_none() {
+            return Err(Error::AccountNotActivated);
+        }
+        let now = self.now();
+        if account.user.two_factor_enabled {
+            return Ok(SignedIn::SecondFactor(self.challenge(&account, now).await?));
+        }
+        let mut connection = self.0.store.write().await?;
+        let proof = Proof::password(&account);
+        let issued =
+            self.begin_session(&mut connection, &proof, client, now).await?.ok_or(STALE)?;
+        drop(connection);
+        Ok(SignedIn::Session(self.tokens(issued, account.user, now).await?))
+    }
+
+    async fn find_account(&self, input: &SignIn) -> Result<Option<Account>> {
+        if input.password.expose().is_empty() {
+            return Err(Error::field(FieldError::required("#/password")));
+        }
+        let mut connection = self.0.store.read().await?;
+        match (&input.email, &input.username) {
+            (Some(email), None) => match EmailAddress::parse(email) {
+                Ok(email) => Ok(connection.account_by_email(email.canonical()).await?),
+                Err(_) => Ok(None),
+            },
+            (None, Some(username)) => match Username::parse(username) {
+                Ok(username) => Ok(connection.account_by_username(username.canonical()).await?),
+                Err(_) => Ok(None),
+            },
+            (None, None) => Err(Error::field(FieldError::required("#/email"))),
+            (Some(_), Some(_)) => Err(Error::field(FieldError::new(
+                "#/username",
+                "conflict",
+                "Give either the address or the username.",
+            ))),
+        }
+    }
+
+    async fn challenge(&self, account: &Account, now: Timestamp) -> Result<Challenge> {
+        let token = ChallengeToken::generate(&*self.0.random);
+        let expires_in = self.0.config.challenge_lifetime;
+        let challenge = NewChallenge {
+            digest: Digest::of(token.expose().as_bytes()),
+            user_id: account.user.id,
+            password_epoch: account.password_epoch,
+            expires_at: now.plus(expires_in),
+        };
+        self.0.store.write().await?.insert_challenge(&challenge).await?;
+        Ok(Challenge { token, expires_in })
+    }
+}
+
+async fn sign_in(auth: &Auth, request: Request) -> Result<Response> {
+    let client = auth.client(&request);
+    let signed_in = auth.sign_in(json(&request)?, &client).await?;
+    let body = match &signed_in {
+        SignedIn::Session(tokens) => SignInBody::Session(tokens.into()),
+        SignedIn::SecondFactor(challenge) => SignInBody::SecondFactor(ChallengeBody {
+            status: "mfa_required",
+            mfa_token: challenge.token.expose(),
+            expires_in: challenge.expires_in.as_secs(),
+            methods: ["totp", "recovery_code"],
+        }),
+    };
+    Ok(reply::json(StatusCode::OK, &body))
+}
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = SignedIn))]
+#[serde(untagged)]
+enum SignInBody<'a> {
+    Session(SessionBody<'a>),
+    SecondFactor(ChallengeBody<'a>),
+}
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Challenge))]
+struct ChallengeBody<'a> {
+    /// `mfa_required`
+    status: &'static str,
+    mfa_token: &'a str,
+    /// In seconds.
+    expires_in: u64,
+    methods: [&'static str; 2],
+}

@@ -1,0 +1,69 @@
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::crypto::refresh_token::RefreshSecret;
+use crate::http::input::{bearer, optional_json};
+use crate::http::reply::no_content;
+use crate::{
+    AccessToken, Auth, Endpoint, Error, ProblemCode, RefreshToken, Request, Response, Result,
+};
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
+    "/sign-out",
+    "Ends the session of a refresh token, or of the access token.",
+    |auth, request| Box::pin(sign_out(auth, request)),
+)
+.takes::<SignOut>()
+.success(StatusCode::NO_CONTENT)
+.problems(&[ProblemCode::Unauthenticated])];
+
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+struct SignOut {
+    refresh_token: Option<RefreshToken>,
+}
+
+impl Auth {
+    /// Ends the session that a refresh token belongs to, even if its access token has expired.
+    ///
+    /// A token that is worth nothing any more is none to complain about: the result is the same.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails; the session then goes on.
+    pub async fn sign_out(&self, token: &RefreshToken) -> Result<()> {
+        let Some(presented) = RefreshSecret::parse(token) else { return Ok(()) };
+        let now = self.now();
+        let mut connection = self.0.store.write().await?;
+        let session = connection.revoke_by_refresh_token(&presented.family(), now).await?;
+        self.0.revocations.insert(session, now);
+        Ok(())
+    }
+
+    /// Ends the session that an access token belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`] if the token is not good; it is if only its session has ended.
+    pub async fn sign_out_session(&self, token: &AccessToken) -> Result<()> {
+        let now = self.now();
+        let claims = self.verify(token, now).await?;
+        let mut connection = self.0.store.write().await?;
+        let session = connection.revoke_session(claims.sub.into(), claims.sid.into(), now).await?;
+        self.0.revocations.insert(session, now);
+        Ok(())
+    }
+}
+
+async fn sign_out(auth: &Auth, request: Request) -> Result<Response> {
+    let SignOut { refresh_token } = optional_json(&request)?;
+    match (refresh_token, bearer(request.headers())) {
+        (Some(refresh_token), Ok(_) | Err(Error::Unauthenticated)) => {
+            auth.sign_out(&refresh_token).await?;
+        }
+        (None, Ok(access_token)) => auth.sign_out_session(&access_token).await?,
+        (_, Err(error)) => return Err(error),
+    }
+    Ok(no_content())
+}

@@ -1,0 +1,142 @@
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{email, in_uniform_time};
+use crate::config::Usernames;
+use crate::crypto::password::PasswordHash;
+use crate::http::input::json;
+use crate::http::reply::{Status, accepted};
+use crate::store::{NewUser, Pending, Purpose};
+use crate::{
+    Auth, EmailAddress, Endpoint, Error, FieldError, MessageKind, Password, ProblemCode, Request,
+    Response, Result, Username,
+};
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
+    "/sign-up",
+    "Asks for an account; the answer is the same whether or not the address has one.",
+    |auth, request| Box::pin(sign_up(auth, request)),
+)
+.takes::<SignUp>()
+.answers::<Status>()
+.success(StatusCode::ACCEPTED)
+.problems(&[ProblemCode::UsernameTaken])];
+
+/// The input of [`Auth::sign_up`].
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SignUp {
+    /// The address that a link is sent to.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    pub email: String,
+    /// The password of the account.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    pub password: Password,
+    /// The public name of the account, where usernames are in use.
+    pub username: Option<String>,
+}
+
+impl Auth {
+    /// Creates a user who is not activated yet, and mails the link that activates.
+    ///
+    /// If the address has an activated user already, that user gets a mail that says so instead.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Validation`] for input that is not acceptable, [`Error::UsernameTaken`].
+    ///
+    /// # Security
+    ///
+    /// Result and time are the same for new and for known addresses (ASVS 6.3.8), and nobody is
+    /// signed in. If an address is signed up again before its mailbox was proven, the passwords so
+    /// far are dropped: whoever proves the mailbox chooses.
+    pub async fn sign_up(&self, input: SignUp) -> Result<()> {
+        let SignUp { email: address, password, username } = input;
+        let mut errors = Vec::new();
+        let mut keep = |result: Result<()>| match result {
+            Err(Error::Validation(found)) => {
+                errors.extend(found);
+                Ok(())
+            }
+            other => other,
+        };
+        let address = email(&address);
+        let username = self.username(username);
+        let judged = self.judge_password(
+            "#/password",
+            &password,
+            address.as_ref().map_or("", EmailAddress::canonical),
+            username.as_ref().ok().and_then(Option::as_ref).map(Username::original),
+        );
+        let (address, username) = match (address, username, judged) {
+            (Ok(address), Ok(username), Ok(())) => (address, username),
+            (address, username, judged) => {
+                keep(address.map(drop))?;
+                keep(judged.map_err(Error::field))?;
+                keep(username.map(drop))?;
+                return Err(Error::Validation(errors));
+            }
+        };
+        let hash = self.hash_password(password).await?;
+        in_uniform_time(self.register(&address, username.as_ref(), &hash)).await
+    }
+
+    async fn register(
+        &self,
+        email: &EmailAddress,
+        username: Option<&Username>,
+        hash: &PasswordHash,
+    ) -> Result<()> {
+        let now = self.now();
+        let mut unit = self.begin().await?;
+        if let Some(username) = username {
+            let until = now.plus(self.0.config.activation_lifetime);
+            if !unit.tx().hold_username(username, email, until, now).await? {
+                return Err(Error::UsernameTaken);
+            }
+            unit.tx().release_username(username, email).await?;
+        }
+        // Beyond the limit nothing changes at all: a new token that is not mailed would only take
+        // the old one away.
+        if self.count_mail(&mut unit, email, Purpose::Activation, now).await? {
+            let new = NewUser {
+                id: self.new_user_id(),
+                email,
+                username,
+                password_hash: hash.as_str(),
+                created_at: now,
+            };
+            if let Some(user) = unit.tx().insert_user(&new).await? {
+                self.send_link(&mut unit, &user, Purpose::Activation, now).await?;
+            } else if let Some(account) = unit.tx().account_by_email(email.canonical()).await?
+                && account.disabled_at.is_none()
+            {
+                let Pending { email, username, .. } = Pending::from(account);
+                let kind = MessageKind::AlreadyRegistered;
+                unit.send(self.message(kind, &email, username.as_deref(), now));
+            }
+        }
+        unit.commit().await
+    }
+
+    fn username(&self, text: Option<String>) -> Result<Option<Username>> {
+        const POINTER: &str = "#/username";
+        match (self.0.config.usernames, text) {
+            (Usernames::Off, Some(_)) => Err(Error::field(FieldError::new(
+                POINTER,
+                "not_allowed",
+                "Usernames are not in use here.",
+            ))),
+            (Usernames::Required, None) => Err(Error::field(FieldError::required(POINTER))),
+            (_, text) => Ok(text.map(|text| Username::parse(&text)).transpose()?),
+        }
+    }
+}
+
+async fn sign_up(auth: &Auth, request: Request) -> Result<Response> {
+    auth.sign_up(json(&request)?).await?;
+    Ok(accepted())
+}

@@ -1,0 +1,82 @@
+use serde::Deserialize;
+
+use super::super::issuance::{Proof, SessionBody, Tokens, signed_in};
+use super::super::required;
+use crate::crypto::digest::Digest;
+use crate::http::input::json;
+use crate::{
+    Auth, ChallengeToken, Client, Code, Endpoint, Error, ProblemCode, Request, Response, Result,
+};
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
+    "/sign-in-mfa",
+    "Completes a sign-in with a code of the authenticator app or a recovery code.",
+    |auth, request| Box::pin(sign_in_mfa(auth, request)),
+)
+.takes::<SecondFactor>()
+.answers::<SessionBody<'_>>()
+.problems(&[
+    ProblemCode::InvalidChallenge,
+    ProblemCode::InvalidCode,
+    ProblemCode::TooManyRequests,
+])];
+
+/// The input of [`Auth::sign_in_mfa`].
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactor {
+    /// The token that the first factor was answered with.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    pub mfa_token: ChallengeToken,
+    /// A TOTP code or a recovery code.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    pub code: Code,
+}
+
+impl Auth {
+    /// Completes a sign-in with its second factor.
+    ///
+    /// A challenge has five tries and one success.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidChallenge`], [`Error::InvalidCode`]; [`Error::TooManyRequests`] after too many
+    /// wrong codes over all challenges.
+    pub async fn sign_in_mfa(&self, input: SecondFactor, client: &Client) -> Result<Tokens> {
+        let SecondFactor { mfa_token, code } = input;
+        required("#/mfa_token", mfa_token.expose().is_empty())?;
+        required("#/code", code.expose().is_empty())?;
+        let digest = Digest::of(mfa_token.expose().as_bytes());
+        let now = self.now();
+        let mut connection = self.0.store.write().await?;
+        let user_id = connection.try_challenge(&digest, TRIES, now).await?;
+        drop(connection);
+        let user_id = user_id.ok_or(Error::InvalidChallenge)?;
+        let used = self.evaluate_code(user_id, &code).await?;
+
+        let mut unit = self.begin().await?;
+        unit.tx().lock_user(user_id).await?;
+        let password_epoch =
+            unit.tx().consume_challenge(&digest, now).await?.ok_or(Error::InvalidChallenge)?;
+        self.spend_code(&mut unit, user_id, &used).await?;
+        let account = unit.tx().account(user_id).await?.ok_or(Error::InvalidChallenge)?;
+        let proof = Proof::both_factors(&account, password_epoch, used.amr());
+        let issued = self
+            .begin_session(unit.tx(), &proof, client, now)
+            .await?
+            .ok_or(Error::InvalidChallenge)?;
+        unit.commit().await?;
+        self.tokens(issued, account.user, now).await
+    }
+}
+
+async fn sign_in_mfa(auth: &Auth, request: Request) -> Result<Response> {
+    let client = auth.client(&request);
+    Ok(signed_in(&auth.sign_in_mfa(json(&request)?, &client).await?))
+}
+
+/// How many codes may be tried for one challenge.
+const TRIES: i64 = 5;

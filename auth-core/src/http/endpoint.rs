@@ -1,0 +1,119 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use http::{Method, StatusCode};
+
+use super::{Request, Response};
+use crate::{Auth, ProblemCode, Result};
+
+/// One row of the table from which adapters mount, core dispatches and the documents are generated.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// The one method; the same path may have further rows with others.
+    pub method: Method,
+    /// The path below the mount point. It is static: neither ids nor tokens are part of a path.
+    pub path: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// The status of success.
+    pub success: StatusCode,
+    pub(crate) problems: &'static [ProblemCode],
+    #[cfg(feature = "openapi")]
+    pub(crate) input: Option<super::openapi::Shape>,
+    #[cfg(feature = "openapi")]
+    pub(crate) output: Option<super::openapi::Shape>,
+    pub(crate) handler: Handler,
+}
+
+/// Who may call an endpoint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Who has signed in within the last minutes.
+    RecentSignIn,
+    /// Who has signed in.
+    SignedIn,
+}
+
+pub(crate) type Handler =
+    for<'a> fn(&'a Auth, Request) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
+
+#[cfg(feature = "openapi")]
+macro_rules! described {
+    ($($method:ident: $field:ident),+) => { $(
+        pub(crate) const fn $method<T: utoipa::ToSchema>(mut self) -> Self {
+            self.$field = Some(super::openapi::Shape::of::<T>());
+            self
+        }
+    )+ };
+}
+
+#[cfg(not(feature = "openapi"))]
+macro_rules! described {
+    ($($method:ident: $field:ident),+) => { $(
+        pub(crate) const fn $method<T>(self) -> Self {
+            self
+        }
+    )+ };
+}
+
+impl Endpoint {
+    pub(crate) const fn get(path: &'static str, summary: &'static str, handler: Handler) -> Self {
+        Self::new(Method::GET, path, summary, handler)
+    }
+
+    pub(crate) const fn post(path: &'static str, summary: &'static str, handler: Handler) -> Self {
+        Self::new(Method::POST, path, summary, handler)
+    }
+
+    const fn new(
+        method: Method,
+        path: &'static str,
+        summary: &'static str,
+        handler: Handler,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            summary,
+            access: Access::Public,
+            success: StatusCode::OK,
+            problems: &[],
+            #[cfg(feature = "openapi")]
+            input: None,
+            #[cfg(feature = "openapi")]
+            output: None,
+            handler,
+        }
+    }
+
+    pub(crate) const fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    pub(crate) const fn success(mut self, status: StatusCode) -> Self {
+        self.success = status;
+        self
+    }
+
+    /// Lists the problems that are this endpoint's own, beside those that any may answer with.
+    pub(crate) const fn problems(mut self, problems: &'static [ProblemCode]) -> Self {
+        self.problems = problems;
+        self
+    }
+
+    described!(takes: input, answers: output);
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}

@@ -1,0 +1,163 @@
+//! The OpenAPI 3.1 description, generated from the endpoint table and the types that the endpoints
+//! read and write.
+
+use std::collections::BTreeMap;
+
+use http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+
+use super::endpoint::{Access, Endpoint};
+use super::problem::Problem;
+use crate::{Auth, Config, ProblemCode};
+
+/// The schema of a type that crosses the wire.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    collect: fn(&mut Vec<(String, RefOr<Schema>)>) -> String,
+}
+
+impl Shape {
+    pub(crate) const fn of<T: ToSchema>() -> Self {
+        Self {
+            collect: |schemas| {
+                let name = T::name().into_owned();
+                schemas.push((name.clone(), T::schema()));
+                T::schemas(schemas);
+                name
+            },
+        }
+    }
+}
+
+/// Describes the endpoints of a service with this configuration.
+pub(crate) fn document(config: &Config) -> Value {
+    let mut schemas = Vec::new();
+    let problem = (Shape::of::<Problem<'_>>().collect)(&mut schemas);
+    let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    for endpoint in Auth::endpoints() {
+        let operation = operation(endpoint, &problem, &mut schemas);
+        let path = paths.entry(format!("{}{}", config.mount, endpoint.path)).or_default();
+        path.insert(endpoint.method.as_str().to_ascii_lowercase(), operation);
+    }
+    let schemas: BTreeMap<_, _> = schemas.into_iter().collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": format!("{} authentication", config.product_name),
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") },
+        },
+        "servers": [{ "url": config.issuer() }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "access_token": { "type": "http", "scheme": "bearer", "bearerFormat": "at+jwt" },
+            },
+        },
+    })
+}
+
+fn operation(
+    endpoint: &Endpoint,
+    problem: &str,
+    schemas: &mut Vec<(String, RefOr<Schema>)>,
+) -> Value {
+    let mut responses = Map::new();
+    let mut success = json!({ "description": "Success." });
+    if let Some(output) = endpoint.output {
+        let name = (output.collect)(schemas);
+        success["content"] = json!({ success_type(endpoint): { "schema": reference(&name) } });
+    } else if endpoint.success != StatusCode::NO_CONTENT {
+        success["content"] = json!({ success_type(endpoint): {} });
+    }
+    responses.insert(endpoint.success.as_str().to_owned(), success);
+    let mut codes: BTreeMap<u16, Vec<ProblemCode>> = BTreeMap::new();
+    for code in problems(endpoint) {
+        codes.entry(code.status().as_u16()).or_default().push(code);
+    }
+    for (status, codes) in codes {
+        let names: Vec<_> = codes.iter().map(|code| format!("`{}`", code.as_str())).collect();
+        let response = json!({
+            "description": names.join(", "),
+            "content": { "application/problem+json": { "schema": reference(problem) } },
+        });
+        responses.insert(status.to_string(), response);
+    }
+
+    let mut operation = json!({
+        "operationId": operation_id(endpoint),
+        "summary": endpoint.summary,
+        "responses": responses,
+    });
+    if let Some(input) = endpoint.input {
+        let name = (input.collect)(schemas);
+        operation["requestBody"] = json!({
+            "required": endpoint.path != "/sign-out",
+            "content": { "application/json": { "schema": reference(&name) } },
+        });
+    }
+    if endpoint.path == "/activate-account" && endpoint.method == Method::GET {
+        operation["parameters"] = json!([{
+            "name": "token", "in": "query", "required": true, "schema": { "type": "string" },
+        }]);
+    }
+    if endpoint.access != Access::Public {
+        operation["security"] = json!([{ "access_token": [] }]);
+    }
+    operation
+}
+
+/// The problems that an endpoint lists, and those that follow from its kind.
+fn problems(endpoint: &Endpoint) -> Vec<ProblemCode> {
+    let mut codes = endpoint.problems.to_vec();
+    codes.extend([ProblemCode::PayloadTooLarge, ProblemCode::Internal, ProblemCode::Unavailable]);
+    if endpoint.method != Method::GET {
+        codes.extend([ProblemCode::MalformedRequest, ProblemCode::UnsupportedMediaType]);
+    }
+    if endpoint.input.is_some() {
+        codes.push(ProblemCode::ValidationFailed);
+    }
+    match endpoint.access {
+        Access::Public => {}
+        Access::RecentSignIn => {
+            codes.extend([
+                ProblemCode::MalformedRequest,
+                ProblemCode::Unauthenticated,
+                ProblemCode::ReauthenticationRequired,
+            ]);
+        }
+        Access::SignedIn => {
+            codes.extend([ProblemCode::MalformedRequest, ProblemCode::Unauthenticated]);
+        }
+    }
+    codes.sort_by_key(|code| code.as_str());
+    codes.dedup();
+    codes
+}
+
+fn success_type(endpoint: &Endpoint) -> &'static str {
+    match endpoint.path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("css") => "text/css",
+        Some("js") => "text/javascript",
+        _ if endpoint.path == "/jwks.json" => "application/jwk-set+json",
+        _ if endpoint.path == "/docs"
+            || endpoint.path == "/reset-password" && endpoint.method == Method::GET =>
+        {
+            "text/html"
+        }
+        _ => "application/json",
+    }
+}
+
+fn operation_id(endpoint: &Endpoint) -> String {
+    let path = endpoint.path.trim_start_matches('/').replace(['/', '-', '.'], "_");
+    format!("{}_{path}", endpoint.method.as_str().to_ascii_lowercase())
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}

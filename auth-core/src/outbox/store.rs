@@ -1,0 +1,141 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, Notify};
+use uuid::Uuid;
+
+use super::{Delivery, Outbox, OutboxError};
+use crate::crypto::seal::{Purpose, Sealer};
+use crate::store::{Listener, MessageRow};
+use crate::{Message, MessageId, MessageKind, OneTimeToken, Random, Store, Timestamp, Tx};
+
+/// The outbox in the [`Store`], the default: a message commits with what caused it.
+///
+/// Several couriers may empty it at once. On Postgres a commit with messages wakes all of them.
+/// A token rests sealed, and is erased when its message is sent or given up.
+pub struct StoreOutbox {
+    store: Store,
+    sealer: Arc<Sealer>,
+    random: Arc<dyn Random>,
+    published: Notify,
+    listener: Mutex<Listener>,
+}
+
+impl StoreOutbox {
+    pub(crate) fn new(store: Store, sealer: Arc<Sealer>, random: Arc<dyn Random>) -> Self {
+        Self { store, sealer, random, published: Notify::new(), listener: Mutex::default() }
+    }
+
+    fn row(&self, message: &Message) -> MessageRow {
+        let owner = Uuid::from(message.id);
+        let token = message.token.as_ref().map(|token| {
+            let plain = token.expose().as_bytes();
+            self.sealer.seal(&*self.random, Purpose::Message, owner.as_bytes(), plain)
+        });
+        MessageRow {
+            id: message.id,
+            kind: message.kind.to_string(),
+            recipient: message.recipient.clone(),
+            username: message.username.clone(),
+            token,
+            attempts: i64::from(message.attempts),
+            created_at: message.created_at,
+            not_after: message.not_after,
+        }
+    }
+
+    fn message(&self, row: MessageRow) -> Result<Message, String> {
+        let owner = Uuid::from(row.id);
+        let token = match row.token {
+            None => None,
+            Some(sealed) => {
+                let plain = self.sealer.open(Purpose::Message, owner.as_bytes(), &sealed);
+                let plain = plain.map_err(|error| error.to_string())?;
+                let text = std::str::from_utf8(&plain).map_err(|error| error.to_string())?;
+                Some(OneTimeToken::from(text))
+            }
+        };
+        Ok(Message {
+            id: row.id,
+            kind: MessageKind::from_name(&row.kind).ok_or("this kind is unknown")?,
+            recipient: row.recipient,
+            username: row.username,
+            token,
+            created_at: row.created_at,
+            not_after: row.not_after,
+            attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+#[async_trait]
+impl Outbox for StoreOutbox {
+    async fn stage(&self, tx: &mut Tx, messages: &[Message]) -> Result<(), OutboxError> {
+        for message in messages {
+            tx.connection().insert_message(&self.row(message)).await.map_err(OutboxError::new)?;
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, messages: &[Message]) -> Result<(), OutboxError> {
+        if !messages.is_empty() {
+            self.published.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn claim(
+        &self,
+        limit: usize,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Message>, OutboxError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut connection = self.store.write().await.map_err(OutboxError::new)?;
+        let rows = connection.claim_messages(limit, now, until).await.map_err(OutboxError::new)?;
+        let mut messages = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = row.id;
+            match self.message(row) {
+                Ok(message) => messages.push(message),
+                Err(reason) => {
+                    // One that cannot be read must not keep the others from being sent.
+                    tracing::error!(message = %id, reason, "a message cannot be read");
+                    connection.message_failed(id, &reason, now).await.map_err(OutboxError::new)?;
+                }
+            }
+        }
+        Ok(messages)
+    }
+
+    async fn settle(
+        &self,
+        id: MessageId,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<(), OutboxError> {
+        let mut connection = self.store.write().await.map_err(OutboxError::new)?;
+        match delivery {
+            Delivery::Abandon { reason } => connection.message_failed(id, reason, now).await,
+            Delivery::Retry { at, reason } => connection.retry_message(id, reason, *at).await,
+            Delivery::Send => connection.message_sent(id, now).await,
+        }
+        .map_err(OutboxError::new)
+    }
+
+    async fn wait(&self, at_most: Duration) {
+        let mut listener = self.listener.lock().await;
+        tokio::select! {
+            () = self.published.notified() => {}
+            () = self.store.messages_committed(&mut listener) => {}
+            () = tokio::time::sleep(at_most) => {}
+        }
+    }
+}
+
+impl std::fmt::Debug for StoreOutbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreOutbox").field("store", &self.store).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,3 @@
+//! Pure decisions over values.
+
+pub(crate) mod password;

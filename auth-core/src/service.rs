@@ -1,0 +1,89 @@
+//! The whole service as one total function from request to response.
+
+use http::Method;
+use tracing::Instrument;
+
+use crate::flows::{DEVELOPMENT, ENDPOINTS};
+use crate::{Auth, Endpoint, Error, Request, Response, Result};
+
+impl Auth {
+    /// What an adapter passes to [`respond`](Self::respond) for a path under the mount point that is
+    /// no endpoint's.
+    pub const UNMATCHED: &'static str = "";
+
+    /// Returns every endpoint, in the order of the flows.
+    pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
+        ENDPOINTS.iter().copied().flatten()
+    }
+
+    /// Returns the paths that an adapter mounts, each once.
+    #[must_use]
+    pub fn paths() -> Vec<&'static str> {
+        let mut paths = Vec::new();
+        for endpoint in Self::endpoints() {
+            if !paths.contains(&endpoint.path) {
+                paths.push(endpoint.path);
+            }
+        }
+        paths
+    }
+
+    /// Returns the paths of the development mailbox, which an adapter mounts at the host's root.
+    ///
+    /// They answer 404 unless a [mailbox](crate::Builder::mailbox) is in use.
+    #[must_use]
+    pub fn development_paths() -> Vec<&'static str> {
+        DEVELOPMENT.iter().map(|endpoint| endpoint.path).collect()
+    }
+
+    /// Answers `request` as the endpoint mounted at `path`; an error is what kept the adapter from
+    /// reading it. Never fails: every error is a problem document.
+    pub async fn respond(&self, path: &str, request: Result<Request>) -> Response {
+        let span = tracing::info_span!("auth", path, method = tracing::field::Empty);
+        if let Ok(request) = &request {
+            span.record("method", request.method().as_str());
+        }
+        async {
+            match self.dispatch(path, request).await {
+                Ok(response) => response,
+                Err(error) => self.answer(error),
+            }
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn dispatch(&self, path: &str, request: Result<Request>) -> Result<Response> {
+        let rows = || Self::endpoints().chain(DEVELOPMENT).filter(|row| row.path == path);
+        let request = request?;
+        // HEAD is GET without the body, which the framework leaves out (RFC 9110 §9.3.2).
+        let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        if let Some(row) = rows().find(|row| row.method == *method) {
+            return (row.handler)(self, request).await;
+        }
+        let mut allow = Vec::new();
+        for row in rows() {
+            allow.push(row.method.as_str());
+            if row.method == Method::GET {
+                allow.push(Method::HEAD.as_str());
+            }
+        }
+        if allow.is_empty() {
+            return Err(Error::NotFound);
+        }
+        Err(Error::MethodNotAllowed { allow: allow.join(", ") })
+    }
+
+    /// The one place where an error is logged and becomes a response.
+    fn answer(&self, error: Error) -> Response {
+        let code = error.code();
+        if code.status().is_server_error() {
+            let source = std::error::Error::source(&error);
+            let cause = source.and_then(std::error::Error::source).or(source);
+            tracing::error!(code = code.as_str(), cause = cause.map(ToString::to_string), "failed");
+        } else {
+            tracing::debug!(code = code.as_str(), "refused");
+        }
+        self.reject(error).response()
+    }
+}

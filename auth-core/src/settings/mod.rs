@@ -1,0 +1,296 @@
+//! Settings from a file and the environment, for servers that need no others.
+//!
+//! A host that has its own configuration makes a [`Config`], a [`Store`](crate::Store) and a
+//! [`MasterSecret`] by itself and needs none of this.
+//!
+//! Settings are read from `auth.toml` in the working directory, or the file that `AUTH_CONFIG`
+//! names, and then from environment variables, which win: `AUTH_` and the key in capitals, with `__`
+//! before a key of a table, so `limits.wrong_codes` is `AUTH_LIMITS__WRONG_CODES`. An empty variable
+//! is as good as none. An unknown key or an unsafe value refuses to start and names the key.
+
+use std::env;
+use std::error::Error;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::is_loopback;
+use crate::{BuildError, Config, ConfigError, MasterSecret, StoreError};
+
+mod raw;
+mod secret_file;
+mod server;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use raw::{LogFormat, Raw};
+pub use server::{Server, stop_signal};
+use sources::Sources;
+use values::List;
+
+/// Checked settings of a server.
+///
+/// ```no_run
+/// use auth_core::settings::{Settings, SettingsError, stop_signal};
+///
+/// # async fn run() -> Result<(), SettingsError> {
+/// let server = Settings::load()?.start().await?;
+/// let auth = server.auth(); // to mount
+/// server.announce();
+/// stop_signal().await;
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct Settings {
+    config: Config,
+    listen: SocketAddr,
+    database: Database,
+    secret: Option<MasterSecret>,
+    smtp_url: Option<String>,
+    templates: Option<PathBuf>,
+    log: String,
+    log_format: LogFormat,
+    /// Keys that are set although nothing acts on them yet.
+    without_effect: Vec<&'static str>,
+}
+
+/// Which database, with its URL.
+enum Database {
+    #[cfg(feature = "postgres")]
+    Postgres(String),
+    #[cfg(feature = "sqlite")]
+    Sqlite(String),
+}
+
+impl Settings {
+    /// Reads the settings of this process.
+    ///
+    /// # Errors
+    ///
+    /// If the file that `AUTH_CONFIG` names cannot be read (`auth.toml` may be missing), a key is
+    /// unknown, or a value is unsafe or cannot be understood.
+    pub fn load() -> Result<Self, SettingsError> {
+        let mut variables = Vec::new();
+        for (name, value) in env::vars_os() {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+                continue;
+            };
+            let value =
+                value.into_string().map_err(|_| SettingsError(format!("{name} must be UTF-8")))?;
+            variables.push((name.to_owned(), value));
+        }
+        let named = variables
+            .iter()
+            .find(|(name, value)| name == FILE_VARIABLE && !value.is_empty())
+            .map(|(_, path)| path.clone());
+        let path = named.as_deref().unwrap_or(FILE);
+        let toml = match fs::read_to_string(path) {
+            Ok(toml) => Some(toml),
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let origin = if named.is_some() { "AUTH_CONFIG: " } else { "" };
+                return Err(SettingsError(format!("{origin}{path} cannot be read: {error}")));
+            }
+        };
+        Self::check(&Sources::new(path, toml.as_deref(), variables)?)
+    }
+
+    /// Reads settings from the contents of a file and from variables.
+    ///
+    /// Variables that do not start with `AUTH_` are ignored, and so is `AUTH_CONFIG`.
+    ///
+    /// # Errors
+    ///
+    /// If a key is unknown, or a value is unsafe or cannot be understood.
+    pub fn from_sources(
+        toml: Option<&str>,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        Self::check(&Sources::new(FILE, toml, env)?)
+    }
+
+    fn check(sources: &Sources) -> Result<Self, SettingsError> {
+        Self::from_raw(sources.parse()?).map_err(|error| sources.blame(&error))
+    }
+
+    fn from_raw(raw: Raw) -> Result<Self, ConfigError> {
+        let config = raw.config()?;
+        config.validate()?;
+        let database = Database::parse(&raw.database_url)?;
+        let secret = raw.secret.as_ref().map(master_secret).transpose()?;
+        let development = is_loopback(&config.public_url);
+        if secret.is_none() && !(development && database.is_sqlite()) {
+            return Err(ConfigError::new(
+                "secret",
+                "is required, unless the public URL is loopback and the database is SQLite; \
+                 make one with: openssl rand -base64 32",
+            ));
+        }
+        if raw.redis_url.is_some() {
+            return Err(ConfigError::new("redis_url", "needs a build with Redis support"));
+        }
+        match &raw.smtp_url {
+            Some(url) => check_smtp(url, &config.mail_from)?,
+            None if development => {}
+            None => {
+                return Err(ConfigError::new(
+                    "smtp_url",
+                    "is required, unless the public URL is loopback",
+                ));
+            }
+        }
+        EnvFilter::builder()
+            .parse(&raw.log)
+            .map_err(|error| ConfigError::new("log", format!("is no filter: {error}")))?;
+        Ok(Self {
+            config,
+            listen: raw.listen,
+            database,
+            secret,
+            smtp_url: raw.smtp_url,
+            templates: raw.templates,
+            log: raw.log,
+            log_format: raw.log_format,
+            without_effect: raw.limits.without_effect(),
+        })
+    }
+
+    /// Whether mails are also kept where a developer sees them.
+    fn is_development(&self) -> bool {
+        is_loopback(&self.config.public_url)
+            && (self.database.is_sqlite() || self.smtp_url.is_none())
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    fn parse(url: &str) -> Result<Self, ConfigError> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            #[cfg(feature = "postgres")]
+            Some("postgres" | "postgresql") => {
+                url.parse::<sqlx::postgres::PgConnectOptions>().map_err(unusable)?;
+                Ok(Self::Postgres(url.to_owned()))
+            }
+            #[cfg(not(feature = "postgres"))]
+            Some("postgres" | "postgresql") => {
+                Err(ConfigError::new("database_url", "needs a build with the feature \"postgres\""))
+            }
+            #[cfg(feature = "sqlite")]
+            Some("sqlite") => {
+                url.parse::<sqlx::sqlite::SqliteConnectOptions>().map_err(unusable)?;
+                Ok(Self::Sqlite(url.to_owned()))
+            }
+            #[cfg(not(feature = "sqlite"))]
+            Some("sqlite") => {
+                Err(ConfigError::new("database_url", "needs a build with the feature \"sqlite\""))
+            }
+            _ => Err(ConfigError::new(
+                "database_url",
+                "must start with \"sqlite://\", \"postgres://\" or \"postgresql://\"",
+            )),
+        }
+    }
+
+    fn is_sqlite(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => false,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => true,
+        }
+    }
+}
+
+/// The URL carries a password, and the error could repeat it.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+fn unusable(_: sqlx::Error) -> ConfigError {
+    ConfigError::new("database_url", "is no URL of a database, or has unknown parameters")
+}
+
+fn master_secret(texts: &List) -> Result<MasterSecret, ConfigError> {
+    let mut secrets = texts.0.iter().map(|text| {
+        MasterSecret::parse(text)
+            .map_err(|error| ConfigError::new("secret", format!("cannot be used: {error}")))
+    });
+    let current = secrets
+        .next()
+        .unwrap_or_else(|| Err(ConfigError::new("secret", "must not be an empty list")))?;
+    secrets.try_fold(current, |current, previous| Ok(current.with_previous(previous?)))
+}
+
+#[cfg(feature = "smtp")]
+fn check_smtp(url: &str, from: &str) -> Result<(), ConfigError> {
+    crate::SmtpMailer::check(url, from)
+}
+
+#[cfg(not(feature = "smtp"))]
+fn check_smtp(_: &str, _: &str) -> Result<(), ConfigError> {
+    Err(ConfigError::new("smtp_url", "needs a build with the feature \"smtp\""))
+}
+
+/// Why a server does not start, in one sentence.
+///
+/// `Debug` prints the same sentence, because that is what is shown of an error that `main` returns.
+pub struct SettingsError(String);
+
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for SettingsError {}
+
+impl From<io::Error> for SettingsError {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<ConfigError> for SettingsError {
+    fn from(error: ConfigError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<BuildError> for SettingsError {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Config(error) => error.into(),
+            BuildError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for SettingsError {
+    fn from(error: StoreError) -> Self {
+        let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+        Self(format!("database_url: {error}{cause}"))
+    }
+}
+
+const FILE: &str = "auth.toml";
+const FILE_VARIABLE: &str = "AUTH_CONFIG";
+const PREFIX: &str = "AUTH_";

@@ -1,0 +1,259 @@
+//! The keys as they are spelled, and what they make.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::values::{Count, List, Span};
+use crate::crypto::password::HashParams;
+use crate::policy::password::{PasswordPolicy, PasswordPolicyError};
+use crate::{Config, ConfigError, Usernames};
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) listen: SocketAddr,
+    pub(super) public_url: String,
+    pub(super) front_end_url: Option<String>,
+    pub(super) database_url: String,
+    pub(super) secret: Option<List>,
+    pub(super) redis_url: Option<String>,
+    pub(super) smtp_url: Option<String>,
+    pub(super) mail_from: Option<String>,
+    pub(super) product_name: Option<String>,
+    pub(super) mount: Option<String>,
+    pub(super) access_token_lifetime: Option<Span>,
+    pub(super) session_idle: Option<Span>,
+    pub(super) session_lifetime: Option<Span>,
+    pub(super) activation_lifetime: Option<Span>,
+    pub(super) reset_lifetime: Option<Span>,
+    pub(super) email_change_lifetime: Option<Span>,
+    pub(super) challenge_lifetime: Option<Span>,
+    pub(super) enrolment_lifetime: Option<Span>,
+    pub(super) recent_sign_in: Option<Span>,
+    pub(super) refresh_grace: Option<Span>,
+    pub(super) limits: Limits,
+    pub(super) trusted_proxies: List,
+    pub(super) usernames: RawUsernames,
+    pub(super) password: Password,
+    pub(super) templates: Option<PathBuf>,
+    pub(super) log: String,
+    pub(super) log_format: LogFormat,
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            public_url: "http://127.0.0.1:8000".to_owned(),
+            front_end_url: None,
+            database_url: "sqlite://auth.db".to_owned(),
+            secret: None,
+            redis_url: None,
+            smtp_url: None,
+            mail_from: None,
+            product_name: None,
+            mount: None,
+            access_token_lifetime: None,
+            session_idle: None,
+            session_lifetime: None,
+            activation_lifetime: None,
+            reset_lifetime: None,
+            email_change_lifetime: None,
+            challenge_lifetime: None,
+            enrolment_lifetime: None,
+            recent_sign_in: None,
+            refresh_grace: None,
+            limits: Limits::default(),
+            trusted_proxies: List::default(),
+            usernames: RawUsernames::default(),
+            password: Password::default(),
+            templates: None,
+            log: "info".to_owned(),
+            log_format: LogFormat::default(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct Limits {
+    wrong_passwords: Option<Count>,
+    wrong_codes: Option<Count>,
+    sign_ins: Option<Count>,
+    sign_ups: Option<Count>,
+    mail_requests: Option<Count>,
+    mails_per_hour: Option<Count>,
+    mails_per_day: Option<Count>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct Password {
+    min_length: Option<Count>,
+    min_score: Option<Count>,
+    hash: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) enum RawUsernames {
+    Off,
+    #[default]
+    Optional,
+    Required,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) enum LogFormat {
+    Json,
+    #[default]
+    Text,
+}
+
+impl TryFrom<String> for RawUsernames {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        match text.as_str() {
+            "off" => Ok(Self::Off),
+            "optional" => Ok(Self::Optional),
+            "required" => Ok(Self::Required),
+            _ => Err("must be \"off\", \"optional\" or \"required\""),
+        }
+    }
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        match text.as_str() {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err("must be \"json\" or \"text\""),
+        }
+    }
+}
+
+impl Raw {
+    pub(super) fn config(&self) -> Result<Config, ConfigError> {
+        let mut config = Config::new(&self.public_url)?
+            .password_policy(self.password.policy()?)
+            .hash_params(self.password.hash_params()?)
+            .trusted_proxies(networks(&self.trusted_proxies)?)
+            .usernames(match self.usernames {
+                RawUsernames::Off => Usernames::Off,
+                RawUsernames::Optional => Usernames::Optional,
+                RawUsernames::Required => Usernames::Required,
+            });
+        if let Some(url) = &self.front_end_url {
+            config = config.front_end_url(url)?;
+        }
+        macro_rules! set {
+            ($($key:ident),+ $(,)?) => { $(
+                if let Some(value) = &self.$key {
+                    config = config.$key(value.clone());
+                }
+            )+ };
+        }
+        set!(
+            access_token_lifetime,
+            activation_lifetime,
+            challenge_lifetime,
+            email_change_lifetime,
+            enrolment_lifetime,
+            mail_from,
+            mount,
+            product_name,
+            recent_sign_in,
+            refresh_grace,
+            reset_lifetime,
+            session_idle,
+            session_lifetime,
+        );
+        if let Some(count) = self.limits.wrong_codes {
+            let count = u32::try_from(count.0)
+                .map_err(|_| ConfigError::new("limits.wrong_codes", "is too large"))?;
+            config = config.wrong_codes(count);
+        }
+        Ok(config)
+    }
+}
+
+impl Limits {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        match self.all().into_iter().find(|(_, count)| count.is_some_and(|count| count.0 == 0)) {
+            Some((key, _)) => Err(ConfigError::new(key, "must be at least 1")),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn without_effect(&self) -> Vec<&'static str> {
+        let set = self.all().into_iter().filter(|(_, count)| count.is_some());
+        set.map(|(key, _)| key).filter(|key| *key != "limits.wrong_codes").collect()
+    }
+
+    fn all(&self) -> [(&'static str, Option<Count>); 7] {
+        [
+            ("limits.wrong_passwords", self.wrong_passwords),
+            ("limits.wrong_codes", self.wrong_codes),
+            ("limits.sign_ins", self.sign_ins),
+            ("limits.sign_ups", self.sign_ups),
+            ("limits.mail_requests", self.mail_requests),
+            ("limits.mails_per_hour", self.mails_per_hour),
+            ("limits.mails_per_day", self.mails_per_day),
+        ]
+    }
+}
+
+impl Password {
+    fn policy(&self) -> Result<PasswordPolicy, ConfigError> {
+        let mut policy = PasswordPolicy::default();
+        if let Some(length) = self.min_length {
+            let length = usize::try_from(length.0).unwrap_or(usize::MAX);
+            policy = policy.min_length(length).map_err(out_of_bounds)?;
+        }
+        if let Some(score) = self.min_score {
+            policy = policy
+                .min_score(u8::try_from(score.0).unwrap_or(u8::MAX))
+                .map_err(out_of_bounds)?;
+        }
+        Ok(policy)
+    }
+
+    fn hash_params(&self) -> Result<HashParams, ConfigError> {
+        self.hash.as_deref().map_or_else(
+            || Ok(HashParams::default()),
+            |text| {
+                text.parse().map_err(|error| {
+                    ConfigError::new("password.hash", format!("cannot be used: {error}"))
+                })
+            },
+        )
+    }
+}
+
+fn out_of_bounds(error: PasswordPolicyError) -> ConfigError {
+    match error {
+        PasswordPolicyError::MinLength => {
+            ConfigError::new("password.min_length", "must be between 8 and 64")
+        }
+        PasswordPolicyError::MinScore => {
+            ConfigError::new("password.min_score", "must be between 0 and 4")
+        }
+    }
+}
+
+/// An address alone is the network of that one address.
+fn networks(texts: &List) -> Result<Vec<IpNet>, ConfigError> {
+    let network = |text: &String| {
+        text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+            ConfigError::new("trusted_proxies", format!("has {text:?}, which is no network"))
+        })
+    };
+    texts.0.iter().map(network).collect()
+}

@@ -1,0 +1,210 @@
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+
+use tracing_subscriber::EnvFilter;
+
+use super::raw::LogFormat;
+use super::{Database, Settings, SettingsError};
+use crate::{Auth, Background, Mailbox, MasterSecret, Store};
+#[cfg(feature = "smtp")]
+use crate::{Email, Mailer, MailerError, SmtpMailer};
+
+/// A running service that waits to be mounted.
+#[derive(Debug)]
+#[must_use]
+pub struct Server {
+    auth: Auth,
+    background: Background,
+    listen: SocketAddr,
+    announcement: Announcement,
+}
+
+impl Settings {
+    /// Starts logging, connects to the database and starts to deliver mails.
+    ///
+    /// If the process has a `tracing` subscriber already, that one stays.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached or migrated, or the development secret cannot be kept.
+    pub async fn start(self) -> Result<Server, SettingsError> {
+        start_logging(&self.log, self.log_format);
+        for key in &self.without_effect {
+            tracing::warn!(key, "this limit is set, but this version does not enforce it");
+        }
+        let announcement = Announcement::of(&self);
+        let development = self.is_development();
+        let secret = match self.secret {
+            Some(secret) => secret,
+            None => development_secret(&self.database)?,
+        };
+        let store = match &self.database {
+            #[cfg(feature = "postgres")]
+            Database::Postgres(url) => Store::postgres(url).await?,
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(url) => Store::sqlite(url).await?,
+        };
+        #[cfg(feature = "smtp")]
+        let smtp = match &self.smtp_url {
+            Some(url) => Some(SmtpMailer::new(url, &self.config.mail_from)?),
+            None => None,
+        };
+        let mut builder = Auth::builder(self.config, store, secret);
+        let mailbox = development.then(Mailbox::new);
+        if let Some(mailbox) = &mailbox {
+            builder = builder.mailbox(mailbox.clone());
+        }
+        #[cfg(feature = "smtp")]
+        if let Some(smtp) = smtp {
+            builder = builder.mailer(SmtpWithCopies { smtp, mailbox });
+        }
+        if let Some(folder) = self.templates {
+            builder = builder.templates(folder);
+        }
+        let auth = builder.build().await?;
+        let background = auth.start();
+        Ok(Server { auth, background, listen: self.listen, announcement })
+    }
+}
+
+impl Server {
+    /// Returns what is to be mounted.
+    #[must_use]
+    pub fn auth(&self) -> Auth {
+        self.auth.clone()
+    }
+
+    /// Returns the address to listen at.
+    #[must_use]
+    pub fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Prints to standard output where the service can be reached; for when it can.
+    pub fn announce(&self) {
+        // Whoever closed standard output does not want to know.
+        let _ = write!(io::stdout().lock(), "{}", self.announcement);
+    }
+
+    /// Stops delivering mails, after the ones that are being sent; for after the last request.
+    pub async fn stop(self) {
+        self.background.stop().await;
+    }
+}
+
+/// Returns when the process is asked to end, by Ctrl-C or `SIGTERM`.
+pub async fn stop_signal() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = interrupted => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupted.await;
+}
+
+fn start_logging(filter: &str, format: LogFormat) {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    let started = match format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.try_init(),
+    };
+    if started.is_err() {
+        tracing::debug!("the process logs in a way of its own");
+    }
+}
+
+/// Settings without a secret were refused, unless this is development on SQLite.
+fn development_secret(database: &Database) -> Result<MasterSecret, SettingsError> {
+    match database {
+        #[cfg(feature = "postgres")]
+        Database::Postgres(_) => {
+            Err(crate::ConfigError::new("secret", "is required with Postgres").into())
+        }
+        #[cfg(feature = "sqlite")]
+        Database::Sqlite(url) => {
+            if in_memory(url) {
+                return Ok(MasterSecret::generate(&crate::SystemRandom));
+            }
+            let options: sqlx::sqlite::SqliteConnectOptions =
+                url.parse().map_err(super::unusable)?;
+            let file = options.get_filename();
+            Ok(super::secret_file::read_or_make(file, &crate::SystemRandom)?)
+        }
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
+}
+
+/// Sends mails, and in development keeps a copy of each that was sent.
+#[cfg(feature = "smtp")]
+struct SmtpWithCopies {
+    smtp: SmtpMailer,
+    mailbox: Option<Mailbox>,
+}
+
+#[cfg(feature = "smtp")]
+#[async_trait::async_trait]
+impl Mailer for SmtpWithCopies {
+    async fn send(&self, email: Email) -> Result<(), MailerError> {
+        let Some(mailbox) = &self.mailbox else {
+            return self.smtp.send(email).await;
+        };
+        self.smtp.send(email.clone()).await?;
+        mailbox.send(email).await
+    }
+}
+
+#[derive(Debug)]
+struct Announcement {
+    base: String,
+    mount: String,
+    database: &'static str,
+    mailbox: bool,
+}
+
+impl Announcement {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            base: settings.config.issuer(),
+            mount: settings.config.mount.clone(),
+            database: match &settings.database {
+                #[cfg(feature = "postgres")]
+                Database::Postgres(_) => "Postgres",
+                #[cfg(feature = "sqlite")]
+                Database::Sqlite(url) if in_memory(url) => "SQLite in memory, gone at the end",
+                #[cfg(feature = "sqlite")]
+                Database::Sqlite(_) => "SQLite",
+            },
+            mailbox: settings.is_development(),
+        }
+    }
+}
+
+impl fmt::Display for Announcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { base, mount, database, mailbox } = self;
+        if cfg!(feature = "openapi") {
+            writeln!(f, "API documentation    {base}{mount}/docs")?;
+        }
+        if *mailbox {
+            writeln!(f, "development mailbox  {base}/dev/mailbox")?;
+        }
+        writeln!(f, "health               {base}{mount}/health")?;
+        writeln!(f, "database             {database}")
+    }
+}

@@ -1,0 +1,236 @@
+use std::time::Duration;
+
+use super::*;
+use crate::Usernames;
+
+#[test]
+fn nothing_at_all_is_a_development_server() {
+    let settings = read("").unwrap();
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
+    assert_eq!(settings.config.issuer(), "http://127.0.0.1:8000");
+    assert!(settings.is_development() && settings.secret.is_none());
+}
+
+#[test]
+fn every_key_of_the_file_is_known_and_acts() {
+    let settings = read(&format!(
+        r#"
+        listen = "0.0.0.0:80"
+        public_url = "https://app.example.com"
+        front_end_url = "https://www.example.com/account"
+        database_url = "sqlite://other.db"
+        secret = ["{SECRET}", "{SECRET}"]
+        smtp_url = "smtps://user:password@mail.example.com"
+        mail_from = "Example <auth@example.com>"
+        product_name = "Example"
+        mount = "/auth"
+        access_token_lifetime = "1m"
+        session_idle = "2d"
+        session_lifetime = "3d"
+        activation_lifetime = "4h"
+        reset_lifetime = "5m"
+        email_change_lifetime = "6m"
+        challenge_lifetime = "7m"
+        enrolment_lifetime = "8m"
+        recent_sign_in = "9m"
+        refresh_grace = "0s"
+        trusted_proxies = ["10.0.0.0/8", "::1"]
+        usernames = "required"
+        templates = "look"
+        log = "auth_core=debug,warn"
+        log_format = "json"
+
+        [limits]
+        wrong_passwords = 1
+        wrong_codes = 2
+        sign_ins = 3
+        sign_ups = 4
+        mail_requests = 5
+        mails_per_hour = 6
+        mails_per_day = 7
+
+        [password]
+        min_length = 15
+        min_score = 4
+        hash = "m=47104,t=1,p=1"
+        "#
+    ))
+    .unwrap();
+    let config = &settings.config;
+    assert_eq!(settings.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(config.link_base(), "https://www.example.com/account");
+    assert_eq!((config.product_name.as_str(), config.mount.as_str()), ("Example", "/auth"));
+    assert_eq!(config.mail_from, "Example <auth@example.com>");
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    assert_eq!(config.access_token_lifetime, minutes(1));
+    assert_eq!(config.session_idle, minutes(2 * 24 * 60));
+    assert_eq!(config.session_lifetime, minutes(3 * 24 * 60));
+    assert_eq!(config.activation_lifetime, minutes(4 * 60));
+    assert_eq!(config.reset_lifetime, minutes(5));
+    assert_eq!(config.email_change_lifetime, minutes(6));
+    assert_eq!(config.challenge_lifetime, minutes(7));
+    assert_eq!(config.enrolment_lifetime, minutes(8));
+    assert_eq!(config.recent_sign_in, minutes(9));
+    assert_eq!(config.refresh_grace, Duration::ZERO);
+    let proxies: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "::1/128"]);
+    assert_eq!(config.usernames, Usernames::Required);
+    assert_eq!(config.wrong_codes, 2);
+    assert_eq!(config.hash_params.to_string(), "m=47104,t=1,p=1");
+    assert!(format!("{:?}", config.password_policy).contains("15"), "{:?}", config.password_policy);
+    assert_eq!(settings.without_effect.len(), 6);
+    assert_eq!(settings.templates.as_deref(), Some("look".as_ref()));
+    assert!(settings.secret.is_some() && !settings.is_development());
+    assert!(matches!(settings.log_format, LogFormat::Json));
+}
+
+#[test]
+fn a_variable_wins_over_the_file_and_an_empty_one_does_not() {
+    let settings = Settings::from_sources(
+        Some("listen = \"127.0.0.1:1\"\nproduct_name = \"File\"\nlimits.wrong_codes = 3\n"),
+        variables(&[
+            ("AUTH_LISTEN", "127.0.0.1:2"),
+            ("AUTH_PRODUCT_NAME", ""),
+            ("AUTH_LIMITS__WRONG_CODES", "4"),
+            ("AUTH_PASSWORD__MIN_LENGTH", "12"),
+            ("AUTH_TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16"),
+            ("AUTH_SECRET", &format!("{SECRET}, {SECRET}")),
+            ("AUTH_CONFIG", "elsewhere.toml"),
+            ("AUTHOR", "somebody"),
+        ]),
+    )
+    .unwrap();
+    assert_eq!(settings.listen.port(), 2);
+    assert_eq!(settings.config.product_name, "File");
+    assert_eq!(settings.config.wrong_codes, 4);
+    assert_eq!(settings.config.trusted_proxies.len(), 2);
+    assert!(settings.secret.is_some());
+}
+
+#[test]
+fn a_bad_file_refuses_and_names_the_key() {
+    for (key, toml) in [
+        ("colour", "colour = \"red\""),
+        ("limits.sign_inz", "limits.sign_inz = 3"),
+        ("password.max_length", "[password]\nmax_length = 20"),
+        ("limits", "limits = 3"),
+        ("listen", "listen = \"nowhere\""),
+        ("listen", "listen = 8000"),
+        ("public_url", "public_url = \"http://app.example.com\""),
+        ("public_url", "public_url = \"https://app.example.com/path\""),
+        ("front_end_url", "front_end_url = \"http://www.example.com\""),
+        ("database_url", "database_url = \"mysql://localhost/auth\""),
+        ("database_url", "database_url = \"auth.db\""),
+        ("database_url", "database_url = \"sqlite://auth.db?mode=wrong\""),
+        ("secret", "secret = \"c2hvcnQ=\""),
+        ("secret", "secret = \"not base64!\""),
+        ("secret", "secret = []"),
+        ("secret", "secret = { current = \"x\" }"),
+        ("secret", "secret = s3cret"),
+        ("redis_url", "redis_url = \"redis://localhost\""),
+        ("smtp_url", "smtp_url = \"smtp://mail.example.com\""),
+        ("smtp_url", "smtp_url = \"smtp://mail.example.com?tls=opportunistic\""),
+        ("mail_from", "mail_from = \"nobody\""),
+        ("mail_from", "mail_from = \"a\\nb <a@example.com>\""),
+        ("product_name", "product_name = \"\""),
+        ("product_name", "product_name = \"a\\r\\nb\""),
+        ("mount", "mount = \"api\""),
+        ("access_token_lifetime", "access_token_lifetime = \"2h\""),
+        ("access_token_lifetime", "access_token_lifetime = 600"),
+        ("session_idle", "session_idle = \"soon\""),
+        ("session_lifetime", "session_lifetime = \"1d\""),
+        ("refresh_grace", "refresh_grace = \"5m\""),
+        ("reset_lifetime", "reset_lifetime = \"-1m\""),
+        ("limits.sign_ins", "limits.sign_ins = 0"),
+        ("limits.sign_ups", "limits.sign_ups = -1"),
+        ("limits.wrong_codes", "limits.wrong_codes = true"),
+        ("limits.wrong_codes", "limits.wrong_codes = 4294967296"),
+        ("limits.mails_per_day", "limits.mails_per_day = 1.5"),
+        ("trusted_proxies", "trusted_proxies = [\"10.0.0.0/33\"]"),
+        ("trusted_proxies", "trusted_proxies = [\"localhost\"]"),
+        ("usernames", "usernames = \"maybe\""),
+        ("usernames", "usernames = false"),
+        ("password.min_length", "password.min_length = 7"),
+        ("password.min_length", "password.min_length = 65"),
+        ("password.min_score", "password.min_score = 5"),
+        ("password.hash", "password.hash = \"m=4096,t=1,p=1\""),
+        ("password.hash", "password.hash = \"bcrypt\""),
+        ("log", "log = \"auth_core=loud\""),
+        ("log_format", "log_format = \"xml\""),
+        ("listen", "listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\""),
+    ] {
+        let message = read(toml).expect_err(toml).to_string();
+        assert!(message.starts_with("auth.toml: "), "{toml}: {message}");
+        assert!(message.contains(key), "{toml}: {message}");
+        assert!(!message.contains("s3cret") && !message.contains('\n'), "{toml}: {message}");
+    }
+}
+
+#[test]
+fn a_bad_variable_refuses_and_is_named_with_its_key() {
+    for (key, name, value) in [
+        ("colour", "AUTH_COLOUR", "red"),
+        ("limits.sign_ins", "AUTH_LIMITS__SIGN_INS", "many"),
+        ("password.hash", "AUTH_PASSWORD__HASH", "m=1,t=1,p=1"),
+        ("refresh_grace", "AUTH_REFRESH_GRACE", "10"),
+        ("public_url", "AUTH_PUBLIC_URL", "app.example.com"),
+        ("listen", "AUTH_LISTEN", "8000"),
+        ("secret", "AUTH_SECRET", "s3cret"),
+        ("AUTH_LISTEN-ON", "AUTH_LISTEN-ON", "x"),
+        ("AUTH__LISTEN", "AUTH__LISTEN", "x"),
+    ] {
+        let error = Settings::from_sources(None, variables(&[(name, value)])).expect_err(name);
+        let message = error.to_string();
+        assert!(message.starts_with(name) && message.contains(key), "{name}: {message}");
+        assert!(!message.contains("s3cret"), "{message}");
+        assert_eq!(format!("{error:?}"), message);
+    }
+}
+
+#[test]
+fn what_only_development_may_leave_out_is_asked_for_elsewhere() {
+    let public = "public_url = \"https://app.example.com\"\n";
+    let secret = format!("secret = \"{SECRET}\"\n");
+    let smtp = "smtp_url = \"smtps://mail.example.com\"\n";
+    for (toml, key) in [
+        (public.to_owned(), "secret "),
+        (format!("{public}{smtp}"), "secret "),
+        (format!("{public}{secret}"), "smtp_url "),
+    ] {
+        let message = read(&toml).expect_err(&toml).to_string();
+        assert!(message.starts_with(key), "{toml}: {message}");
+    }
+    assert!(read(&format!("{public}{secret}{smtp}")).is_ok());
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn postgres_takes_a_secret_even_in_development() {
+    let postgres = "database_url = \"postgres://localhost/auth\"\n";
+    assert!(read(postgres).unwrap_err().to_string().starts_with("secret "));
+    let settings = read(&format!("{postgres}secret = \"{SECRET}\"\n")).unwrap();
+    assert!(settings.is_development());
+    let smtp = "smtp_url = \"smtp://localhost\"\n";
+    let settings = read(&format!("{postgres}{smtp}secret = \"{SECRET}\"\n")).unwrap();
+    assert!(!settings.is_development());
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn settings_start_a_server() {
+    let settings = read("database_url = \"sqlite::memory:\"\nlog = \"off\"\n").unwrap();
+    let server = settings.start().await.unwrap();
+    assert_eq!(server.listen().port(), 8000);
+    server.announce();
+    server.stop().await;
+}
+
+fn read(toml: &str) -> Result<Settings, SettingsError> {
+    Settings::from_sources(Some(toml), [])
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";

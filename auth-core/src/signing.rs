@@ -1,0 +1,60 @@
+//! The signing keys of access tokens, between the database and the keyring.
+
+use std::sync::Arc;
+
+use crate::crypto::access_token::SigningKey;
+use crate::crypto::keyring::Key;
+use crate::crypto::seal::Purpose;
+use crate::store::KeyRow;
+use crate::{Auth, Error, Result, Timestamp};
+
+impl Auth {
+    /// The key that signs at `now`; makes the next one first if it is due.
+    pub(crate) async fn signing_key(&self, now: Timestamp) -> Result<Arc<SigningKey>> {
+        self.rotate_keys(now).await?;
+        self.0.keyring.signing(now).ok_or_else(|| Error::internal("there is no signing key"))
+    }
+
+    /// Makes the next key if it is due. Of several instances that do at once, one is first and the
+    /// others take its key.
+    pub(crate) async fn rotate_keys(&self, now: Timestamp) -> Result<()> {
+        let Some((generation, active_from)) = self.0.keyring.due(now) else { return Ok(()) };
+        // Another instance may have made it already.
+        self.reload_keys().await?;
+        if self.0.keyring.due(now).is_none() {
+            return Ok(());
+        }
+        let random = &*self.0.random;
+        let key = SigningKey::generate(random);
+        let public_key = key.verifying_key().public().to_vec();
+        let seed = self.0.sealer.seal(random, Purpose::SigningKey, &public_key, key.seed());
+        let row = KeyRow { generation, public_key, seed, active_from };
+        self.0.store.write().await?.insert_signing_key(&row).await?;
+        tracing::info!(generation, kid = key.kid(), "a signing key was made");
+        self.reload_keys().await
+    }
+
+    /// Takes the keys that the database has now.
+    pub(crate) async fn reload_keys(&self) -> Result<()> {
+        let rows = self.0.store.read().await?.signing_keys().await?;
+        let keys = rows.into_iter().map(|row| {
+            let seed = self.0.sealer.open(Purpose::SigningKey, &row.public_key, &row.seed)?;
+            let seed =
+                seed.as_slice().try_into().map_err(|_| Error::internal("a key is broken"))?;
+            let signing = Arc::new(SigningKey::from_seed(seed));
+            Ok(Key { generation: row.generation, signing, active_from: row.active_from })
+        });
+        self.0.keyring.set(keys.collect::<Result<_>>()?);
+        Ok(())
+    }
+
+    /// Takes the keys that the database has now, but not for every token of an unknown key: at most
+    /// once a second. Returns whether it did.
+    pub(crate) async fn reload_keys_once(&self, now: Timestamp) -> Result<bool> {
+        if !self.0.keyring.may_reload(now) {
+            return Ok(false);
+        }
+        self.reload_keys().await?;
+        Ok(true)
+    }
+}

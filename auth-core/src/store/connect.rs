@@ -1,0 +1,243 @@
+use std::fmt;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+
+use super::{Connection, Db, Handle, Tx};
+
+/// The database that holds the users.
+///
+/// Connecting brings the schema up to date. Every table is prefixed `auth_`, and the record of what
+/// was applied is `_auth_migrations`, so a host may keep its own tables and its own sqlx migrations
+/// in the same database, and several instances may start at once.
+#[derive(Clone)]
+pub struct Store(Pools);
+
+#[derive(Clone)]
+enum Pools {
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::PgPool),
+    #[cfg(feature = "sqlite")]
+    Sqlite { readers: sqlx::SqlitePool, writer: sqlx::SqlitePool },
+}
+
+impl Store {
+    /// Connects to Postgres 15 or later.
+    ///
+    /// # Errors
+    ///
+    /// If `url` is none, or the database cannot be reached or migrated.
+    #[cfg(feature = "postgres")]
+    pub async fn postgres(url: &str) -> Result<Self, StoreError> {
+        let options = sqlx::postgres::PgPoolOptions::new().acquire_timeout(PATIENCE);
+        Self::from_postgres(options.connect(url).await?).await
+    }
+
+    /// Uses a pool of Postgres connections that the host already has.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached or migrated.
+    #[cfg(feature = "postgres")]
+    pub async fn from_postgres(pool: sqlx::PgPool) -> Result<Self, StoreError> {
+        let mut migrations = sqlx::migrate!("migrations/postgres");
+        own(&mut migrations).run(&pool).await?;
+        Ok(Self(Pools::Postgres(pool)))
+    }
+
+    /// Opens a SQLite database, which is created if it is missing.
+    ///
+    /// `sqlite::memory:` makes one that ends with the store, for tests. A file is kept in WAL mode
+    /// with one writer and several readers; a commit is on disk before it is acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// If `url` is none, or the database cannot be opened or migrated.
+    #[cfg(feature = "sqlite")]
+    pub async fn sqlite(url: &str) -> Result<Self, StoreError> {
+        use sqlx::sqlite::{
+            SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+        };
+
+        let options = url
+            .parse::<SqliteConnectOptions>()?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(PATIENCE)
+            .pragma("trusted_schema", "OFF");
+        // A database in memory belongs to its one connection, which must never be closed.
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options.clone())
+            .await?;
+        // Two processes may open the file at once: the second waits here for the first.
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut migrations = sqlx::migrate!("migrations/sqlite");
+        own(&mut migrations).run(&mut *tx).await?;
+        tx.commit().await?;
+        let readers = if url.contains(":memory:") {
+            writer.clone()
+        } else {
+            SqlitePoolOptions::new()
+                .max_connections(4)
+                .acquire_timeout(PATIENCE)
+                .connect_with(options)
+                .await?
+        };
+        Ok(Self(Pools::Sqlite { readers, writer }))
+    }
+
+    /// Begins a unit of work.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(Tx(Connection(match &self.0 {
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(pool) => Db::Postgres(Handle::Tx(pool.begin().await?)),
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite { writer, .. } => {
+                Db::Sqlite(Handle::Tx(writer.begin_with("BEGIN IMMEDIATE").await?))
+            }
+        })))
+    }
+
+    /// Takes a connection for statements that read.
+    pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
+        Ok(Connection(match &self.0 {
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(pool) => Db::Postgres(Handle::Alone(pool.acquire().await?)),
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite { readers, .. } => Db::Sqlite(Handle::Alone(readers.acquire().await?)),
+        }))
+    }
+
+    /// Takes a connection for one statement that writes and commits by itself.
+    pub(crate) async fn write(&self) -> Result<Connection, StoreError> {
+        Ok(Connection(match &self.0 {
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(pool) => Db::Postgres(Handle::Alone(pool.acquire().await?)),
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite { writer, .. } => Db::Sqlite(Handle::Alone(writer.acquire().await?)),
+        }))
+    }
+
+    /// Returns once a transaction with messages has committed on any instance, which only Postgres
+    /// tells of.
+    pub(crate) async fn messages_committed(&self, listener: &mut Listener) {
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(pool) => {
+                if listener.next(pool).await.is_err() {
+                    listener.0 = None;
+                    std::future::pending().await
+                }
+            }
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite { .. } => {
+                let Listener { .. } = listener;
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+/// A connection of its own that hears of commits with messages.
+#[derive(Default)]
+pub(crate) struct Listener(#[cfg(feature = "postgres")] Option<sqlx::postgres::PgListener>);
+
+#[cfg(feature = "postgres")]
+impl Listener {
+    async fn next(&mut self, pool: &sqlx::PgPool) -> sqlx::Result<()> {
+        let listener = match &mut self.0 {
+            Some(listener) => listener,
+            none => {
+                // Outside of the pool, whose connections belong to requests.
+                let own = sqlx::postgres::PgPoolOptions::new()
+                    .max_connections(1)
+                    .connect_lazy_with(pool.connect_options().as_ref().clone());
+                let mut listener = sqlx::postgres::PgListener::connect_with(&own).await?;
+                listener.listen("auth_messages").await?;
+                none.insert(listener)
+            }
+        };
+        listener.recv().await.map(|_| ())
+    }
+}
+
+fn own(migrations: &mut Migrator) -> &Migrator {
+    migrations.dangerous_set_table_name("_auth_migrations");
+    migrations
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(_) => "Store(Postgres)",
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite { .. } => "Store(Sqlite)",
+        })
+    }
+}
+
+/// The database failed, or could not be reached.
+#[derive(Debug)]
+pub struct StoreError(sqlx::Error);
+
+impl StoreError {
+    /// Returns whether the same request may succeed later: the database is away, busy or full.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match &self.0 {
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| temporary(&code)),
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::WorkerCrashed => true,
+            _ => false,
+        }
+    }
+}
+
+/// Postgres has classes of five characters, SQLite has numbers whose lowest byte is the kind.
+fn temporary(code: &str) -> bool {
+    const POSTGRES: [&str; 6] = ["08", "25006", "40", "53", "55P03", "57"];
+    const SQLITE: [u32; 8] = [5, 6, 8, 9, 10, 13, 14, 15];
+    if code.len() == 5 {
+        POSTGRES.iter().any(|prefix| code.starts_with(prefix))
+    } else {
+        code.parse::<u32>().is_ok_and(|code| SQLITE.contains(&(code & 0xff)))
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the database failed or could not be reached")
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        Self(error.into())
+    }
+}
+
+/// How long a request waits for a connection or a lock before the answer is 503.
+const PATIENCE: Duration = Duration::from_secs(2);

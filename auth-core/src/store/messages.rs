@@ -1,0 +1,122 @@
+use sqlx::{query, query_as};
+
+use super::{Connection, StoreError, on};
+use crate::{MessageId, Timestamp};
+
+/// A message as it rests.
+#[derive(sqlx::FromRow)]
+pub(crate) struct MessageRow {
+    pub(crate) id: MessageId,
+    pub(crate) kind: String,
+    pub(crate) recipient: String,
+    pub(crate) username: Option<String>,
+    /// The token of the mail's link, sealed.
+    pub(crate) token: Option<Vec<u8>>,
+    pub(crate) attempts: i64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) not_after: Option<Timestamp>,
+}
+
+impl Connection {
+    pub(crate) async fn insert_message(&mut self, row: &MessageRow) -> Result<(), StoreError> {
+        let sql = "INSERT INTO auth_messages
+                       (id, kind, recipient, username, token, attempts, created_at, due_at, not_after)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)";
+        on!(self, |db| {
+            query(sql)
+                .bind(row.id)
+                .bind(&row.kind)
+                .bind(&row.recipient)
+                .bind(&row.username)
+                .bind(&row.token)
+                .bind(row.attempts)
+                .bind(row.created_at)
+                .bind(row.not_after)
+                .execute(db)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Leases up to `limit` messages that are due at `now`: nobody else sees them before `until`.
+    pub(crate) async fn claim_messages(
+        &mut self,
+        limit: i64,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<MessageRow>, StoreError> {
+        macro_rules! sql {
+            ($lock:literal) => {
+                concat!(
+                    "UPDATE auth_messages SET due_at = $1, attempts = attempts + 1
+                     WHERE id IN (SELECT id FROM auth_messages
+                                  WHERE due_at <= $2 AND sent_at IS NULL AND failed_at IS NULL
+                                  ORDER BY due_at LIMIT $3",
+                    $lock,
+                    ") RETURNING id, kind, recipient, username, token, attempts, created_at,
+                                 not_after"
+                )
+            };
+        }
+        Ok(match &mut self.0 {
+            #[cfg(feature = "postgres")]
+            super::Db::Postgres(handle) => {
+                query_as(sql!(" FOR UPDATE SKIP LOCKED"))
+                    .bind(until)
+                    .bind(now)
+                    .bind(limit)
+                    .fetch_all(handle.connection())
+                    .await?
+            }
+            #[cfg(feature = "sqlite")]
+            super::Db::Sqlite(handle) => {
+                query_as(sql!(""))
+                    .bind(until)
+                    .bind(now)
+                    .bind(limit)
+                    .fetch_all(handle.connection())
+                    .await?
+            }
+        })
+    }
+
+    pub(crate) async fn message_sent(
+        &mut self,
+        id: MessageId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE auth_messages SET sent_at = $2, token = NULL WHERE id = $1";
+        on!(self, |db| {
+            query(sql).bind(id).bind(now).execute(db).await?;
+        });
+        Ok(())
+    }
+
+    pub(crate) async fn message_failed(
+        &mut self,
+        id: MessageId,
+        failure: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE auth_messages SET failed_at = $2, failure = $3, token = NULL
+                   WHERE id = $1 AND sent_at IS NULL";
+        on!(self, |db| {
+            query(sql).bind(id).bind(now).bind(failure).execute(db).await?;
+        });
+        Ok(())
+    }
+
+    pub(crate) async fn retry_message(
+        &mut self,
+        id: MessageId,
+        failure: &str,
+        due_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE auth_messages SET due_at = $2, failure = $3
+                   WHERE id = $1 AND sent_at IS NULL AND failed_at IS NULL";
+        on!(self, |db| {
+            query(sql).bind(id).bind(due_at).bind(failure).execute(db).await?;
+        });
+        Ok(())
+    }
+}

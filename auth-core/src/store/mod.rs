@@ -1,0 +1,131 @@
+//! Where users live: Postgres or SQLite, behind one set of queries.
+//!
+//! Both databases read `$1` placeholders, `ON CONFLICT` and `RETURNING`, and every "now" is a
+//! parameter, so each query in the files beside this one is written once; [`on!`] runs it on
+//! whichever database the connection belongs to. What is checked and changed, is checked and changed
+//! by one statement whose row count decides, so nothing depends on an isolation level.
+
+mod attempts;
+mod connect;
+mod messages;
+mod one_time_tokens;
+mod sessions;
+mod signing_keys;
+mod timestamp;
+mod two_factor;
+mod users;
+
+use std::fmt;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Database, Transaction};
+
+pub(crate) use connect::Listener;
+pub use connect::{Store, StoreError};
+pub(crate) use messages::MessageRow;
+pub(crate) use one_time_tokens::{NewToken, Purpose};
+pub(crate) use sessions::{Authenticated, NewSession, Renewal, Rotated, Rotation};
+pub(crate) use signing_keys::KeyRow;
+pub(crate) use two_factor::{EnrolmentRow, NewChallenge};
+pub(crate) use users::{NewUser, Pending};
+
+/// A connection on which every statement stands alone.
+pub(crate) struct Connection(Db);
+
+/// A unit of work on the database: all of it happens, or nothing. Dropping it rolls back.
+pub struct Tx(Connection);
+
+enum Db {
+    #[cfg(feature = "postgres")]
+    Postgres(Handle<sqlx::Postgres>),
+    #[cfg(feature = "sqlite")]
+    Sqlite(Handle<sqlx::Sqlite>),
+}
+
+enum Handle<DB: Database> {
+    Alone(PoolConnection<DB>),
+    Tx(Transaction<'static, DB>),
+}
+
+impl<DB: Database> Handle<DB> {
+    fn connection(&mut self) -> &mut DB::Connection {
+        match self {
+            Self::Alone(connection) => connection,
+            Self::Tx(tx) => tx,
+        }
+    }
+
+    async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Alone(_) => Ok(()),
+            Self::Tx(tx) => tx.commit().await,
+        }
+    }
+}
+
+impl Connection {
+    /// Asks the database for nothing.
+    pub(crate) async fn ping(&mut self) -> Result<(), StoreError> {
+        on!(self, |db| {
+            sqlx::query("SELECT 1").execute(db).await?;
+        });
+        Ok(())
+    }
+}
+
+impl Tx {
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self.0.0 {
+            #[cfg(feature = "postgres")]
+            Db::Postgres(handle) => handle.commit().await?,
+            #[cfg(feature = "sqlite")]
+            Db::Sqlite(handle) => handle.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx").finish_non_exhaustive()
+    }
+}
+
+/// Runs one query on the database that `$connection` belongs to.
+///
+/// Where a dialect earns its own text, `postgres:` adds a tail to what both have in common.
+macro_rules! on {
+    ($connection:expr, |$db:ident| $query:expr) => {
+        match &mut $connection.0 {
+            #[cfg(feature = "postgres")]
+            $crate::store::Db::Postgres(handle) => {
+                let $db = handle.connection();
+                $query
+            }
+            #[cfg(feature = "sqlite")]
+            $crate::store::Db::Sqlite(handle) => {
+                let $db = handle.connection();
+                $query
+            }
+        }
+    };
+    ($connection:expr, |$db:ident, $sql:ident: $common:literal, postgres: $tail:literal| $query:expr) => {
+        match &mut $connection.0 {
+            #[cfg(feature = "postgres")]
+            $crate::store::Db::Postgres(handle) => {
+                let ($db, $sql) = (handle.connection(), concat!($common, $tail));
+                $query
+            }
+            #[cfg(feature = "sqlite")]
+            $crate::store::Db::Sqlite(handle) => {
+                let ($db, $sql) = (handle.connection(), $common);
+                $query
+            }
+        }
+    };
+}
+use on;

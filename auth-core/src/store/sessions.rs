@@ -1,0 +1,284 @@
+use sqlx::{query, query_as, query_scalar};
+
+use super::{Connection, StoreError, on};
+use crate::crypto::digest::Digest;
+use crate::model::Account;
+use crate::{Client, Session, SessionId, Timestamp, UserId};
+
+/// A session to begin, and what the user has proven for it.
+pub(crate) struct NewSession<'a> {
+    pub(crate) id: SessionId,
+    pub(crate) user_id: UserId,
+    /// The password epoch that the password was checked under.
+    pub(crate) password_epoch: i64,
+    /// Whether the second factor was proven; if not, the user must have none.
+    pub(crate) second_factor: bool,
+    /// The factor epoch that was read with the password.
+    pub(crate) factor_epoch: i64,
+    pub(crate) amr: &'a str,
+    pub(crate) renewal: Renewal,
+    pub(crate) client: &'a Client,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// The first refresh token of a family.
+pub(crate) struct Renewal {
+    pub(crate) family: Digest,
+    pub(crate) refresh: Digest,
+    pub(crate) now: Timestamp,
+    pub(crate) idle_expires_at: Timestamp,
+}
+
+/// A refresh token that is presented, and the one that is to succeed it.
+pub(crate) struct Rotation {
+    pub(crate) family: Digest,
+    pub(crate) presented: Digest,
+    pub(crate) successor: Digest,
+    pub(crate) now: Timestamp,
+    /// An answer to a rotation later than this may be asked for again.
+    pub(crate) grace_since: Timestamp,
+    pub(crate) idle_expires_at: Timestamp,
+}
+
+/// A session whose refresh token was rotated.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Rotated {
+    pub(crate) id: SessionId,
+    pub(crate) user_id: UserId,
+    pub(crate) authenticated_at: Timestamp,
+    pub(crate) amr: String,
+    pub(crate) idle_expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// A live session and its user.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Authenticated {
+    #[sqlx(flatten)]
+    pub(crate) account: Account,
+    pub(crate) session_id: SessionId,
+    pub(crate) authenticated_at: Timestamp,
+}
+
+impl Connection {
+    /// Begins a session if what was proven still holds: the password is the same, the user is
+    /// activated and not disabled, and no second factor has appeared.
+    ///
+    /// On Postgres the user's row is locked while the session is inserted, so whatever ends all
+    /// sessions comes either before it, and this inserts nothing, or after it, and ends this one.
+    pub(crate) async fn insert_session(
+        &mut self,
+        new: &NewSession<'_>,
+    ) -> Result<bool, StoreError> {
+        let inserted = on!(self, |db, sql:
+            "INSERT INTO auth_sessions (id, user_id, family, refresh, amr, ip, user_agent,
+                 created_at, authenticated_at, last_used_at, idle_expires_at, expires_at)
+             SELECT $1, u.id, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10
+             FROM auth_users u
+             WHERE u.id = $2 AND u.password_epoch = $11 AND u.factor_epoch = $12
+               AND u.activated_at IS NOT NULL AND u.disabled_at IS NULL
+               AND ($13 OR NOT EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id))",
+            postgres: " FOR SHARE OF u"
+        | query(sql)
+            .bind(new.id)
+            .bind(new.user_id)
+            .bind(new.renewal.family.as_bytes())
+            .bind(new.renewal.refresh.as_bytes())
+            .bind(new.amr)
+            .bind(new.client.address.map(|address| address.to_string()))
+            .bind(&new.client.user_agent)
+            .bind(new.renewal.now)
+            .bind(new.renewal.idle_expires_at)
+            .bind(new.expires_at)
+            .bind(new.password_epoch)
+            .bind(new.factor_epoch)
+            .bind(new.second_factor)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(inserted == 1)
+    }
+
+    /// Replaces the presented token by its successor, or finds that this very successor was the
+    /// last answer, is unused, and may be given again.
+    pub(crate) async fn rotate(
+        &mut self,
+        rotation: &Rotation,
+    ) -> Result<Option<Rotated>, StoreError> {
+        let sql = "UPDATE auth_sessions
+                   SET previous = $2, refresh = $3,
+                       rotated_at = CASE WHEN refresh = $2 THEN $4 ELSE rotated_at END,
+                       last_used_at = $4, idle_expires_at = $5
+                   WHERE family = $1
+                     AND (refresh = $2
+                          OR (previous = $2 AND refresh = $3 AND rotated_at > $6))
+                     AND revoked_at IS NULL AND expires_at > $4 AND idle_expires_at > $4
+                     AND EXISTS (SELECT 1 FROM auth_users u
+                                 WHERE u.id = user_id AND u.disabled_at IS NULL)
+                   RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at";
+        Ok(on!(self, |db| query_as(sql)
+            .bind(rotation.family.as_bytes())
+            .bind(rotation.presented.as_bytes())
+            .bind(rotation.successor.as_bytes())
+            .bind(rotation.now)
+            .bind(rotation.idle_expires_at)
+            .bind(rotation.grace_since)
+            .fetch_optional(db)
+            .await?))
+    }
+
+    /// Revokes the live session of a family of which a token that is not the good one was
+    /// presented.
+    pub(crate) async fn revoke_family(
+        &mut self,
+        family: &Digest,
+        presented: &Digest,
+        now: Timestamp,
+    ) -> Result<Option<(SessionId, UserId)>, StoreError> {
+        let sql = "UPDATE auth_sessions SET revoked_at = $3
+                   WHERE family = $1 AND refresh <> $2
+                     AND revoked_at IS NULL AND expires_at > $3 AND idle_expires_at > $3
+                   RETURNING id, user_id";
+        Ok(on!(self, |db| query_as(sql)
+            .bind(family.as_bytes())
+            .bind(presented.as_bytes())
+            .bind(now)
+            .fetch_optional(db)
+            .await?))
+    }
+
+    /// Revokes the live session whose good or last refresh token this is, whoever presents it.
+    pub(crate) async fn revoke_by_refresh_token(
+        &mut self,
+        family: &Digest,
+        now: Timestamp,
+    ) -> Result<Option<SessionId>, StoreError> {
+        let sql = "UPDATE auth_sessions SET revoked_at = $2
+                   WHERE family = $1 AND revoked_at IS NULL
+                   RETURNING id";
+        Ok(on!(self, |db| query_scalar(sql)
+            .bind(family.as_bytes())
+            .bind(now)
+            .fetch_optional(db)
+            .await?))
+    }
+
+    pub(crate) async fn revoke_session(
+        &mut self,
+        user_id: UserId,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<SessionId>, StoreError> {
+        let sql = "UPDATE auth_sessions SET revoked_at = $3
+                   WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL
+                     AND expires_at > $3 AND idle_expires_at > $3
+                   RETURNING id";
+        Ok(on!(self, |db| query_scalar(sql)
+            .bind(id)
+            .bind(user_id)
+            .bind(now)
+            .fetch_optional(db)
+            .await?))
+    }
+
+    /// Revokes every session of the user, but for the one to keep.
+    pub(crate) async fn revoke_sessions(
+        &mut self,
+        user_id: UserId,
+        keep: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let sql = "UPDATE auth_sessions SET revoked_at = $3
+                   WHERE user_id = $1 AND ($2 IS NULL OR id <> $2) AND revoked_at IS NULL
+                   RETURNING id";
+        Ok(on!(self, |db| query_scalar(sql)
+            .bind(user_id)
+            .bind(keep)
+            .bind(now)
+            .fetch_all(db)
+            .await?))
+    }
+
+    /// The sessions that were revoked after `since`.
+    pub(crate) async fn revoked_since(
+        &mut self,
+        since: Timestamp,
+    ) -> Result<Vec<(SessionId, Timestamp)>, StoreError> {
+        let sql = "SELECT id, revoked_at FROM auth_sessions WHERE revoked_at > $1";
+        Ok(on!(self, |db| query_as(sql).bind(since).fetch_all(db).await?))
+    }
+
+    /// Whether the session may still be used.
+    pub(crate) async fn session_is_live(
+        &mut self,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM auth_sessions WHERE id = $1 AND revoked_at IS NULL
+                   AND expires_at > $2";
+        let found: Option<i32> =
+            on!(self, |db| query_scalar(sql).bind(id).bind(now).fetch_optional(db).await?);
+        Ok(found.is_some())
+    }
+
+    /// The user of a live session.
+    pub(crate) async fn authenticated(
+        &mut self,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Authenticated>, StoreError> {
+        let sql = "SELECT u.*, EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id)
+                          AS two_factor_enabled,
+                          s.id AS session_id, s.authenticated_at
+                   FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id
+                   WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
+                     AND u.disabled_at IS NULL";
+        Ok(on!(self, |db| query_as(sql).bind(id).bind(now).fetch_optional(db).await?))
+    }
+
+    /// The live sessions of a user, the latest first.
+    pub(crate) async fn sessions(
+        &mut self,
+        user_id: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        let sql = "SELECT id, created_at, last_used_at, ip, user_agent,
+                          CASE WHEN idle_expires_at < expires_at THEN idle_expires_at
+                               ELSE expires_at END AS expires_at
+                   FROM auth_sessions
+                   WHERE user_id = $1 AND revoked_at IS NULL
+                     AND expires_at > $2 AND idle_expires_at > $2
+                   ORDER BY created_at DESC, id DESC";
+        Ok(on!(self, |db| query_as(sql).bind(user_id).bind(now).fetch_all(db).await?))
+    }
+
+    /// Notes that a session has proven its factors again, and starts its family of refresh tokens
+    /// anew, so that the tokens from before are worth nothing.
+    pub(crate) async fn renew_session(
+        &mut self,
+        id: SessionId,
+        password_epoch: i64,
+        amr: &str,
+        renewal: &Renewal,
+    ) -> Result<Option<Rotated>, StoreError> {
+        let sql = "UPDATE auth_sessions
+                   SET family = $3, refresh = $4, previous = NULL, rotated_at = NULL, amr = $5,
+                       authenticated_at = $6, last_used_at = $6, idle_expires_at = $7
+                   WHERE id = $1 AND revoked_at IS NULL
+                     AND expires_at > $6 AND idle_expires_at > $6
+                     AND EXISTS (SELECT 1 FROM auth_users u
+                                 WHERE u.id = user_id AND u.password_epoch = $2
+                                   AND u.disabled_at IS NULL)
+                   RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at";
+        Ok(on!(self, |db| query_as(sql)
+            .bind(id)
+            .bind(password_epoch)
+            .bind(renewal.family.as_bytes())
+            .bind(renewal.refresh.as_bytes())
+            .bind(amr)
+            .bind(renewal.now)
+            .bind(renewal.idle_expires_at)
+            .fetch_optional(db)
+            .await?))
+    }
+}
