@@ -65,7 +65,10 @@ impl Courier {
             tracing::debug!(message = %message.id, kind = %message.kind, "a mail was sent");
             return Delivery::Send;
         };
-        let reason = error.to_string();
+        let reason = match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
         if error.is_permanent() || message.attempts >= ATTEMPTS {
             tracing::error!(message = %message.id, kind = %message.kind, reason, "a mail is given up");
             return Delivery::Abandon { reason };

@@ -22,10 +22,11 @@ use crate::config::is_loopback;
 use crate::{BuildError, Config, ConfigError, MasterSecret, StoreError};
 
 mod raw;
+#[cfg(feature = "sqlite")]
 mod secret_file;
 mod server;
 mod sources;
-#[cfg(test)]
+#[cfg(all(test, feature = "pages", feature = "smtp", feature = "sqlite"))]
 mod tests;
 mod values;
 

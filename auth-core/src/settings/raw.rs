@@ -23,7 +23,6 @@ pub(super) struct Raw {
     pub(super) smtp_url: Option<String>,
     pub(super) mail_from: Option<String>,
     pub(super) product_name: Option<String>,
-    pub(super) mount: Option<String>,
     pub(super) access_token_lifetime: Option<Span>,
     pub(super) session_idle: Option<Span>,
     pub(super) session_lifetime: Option<Span>,
@@ -55,7 +54,6 @@ impl Default for Raw {
             smtp_url: None,
             mail_from: None,
             product_name: None,
-            mount: None,
             access_token_lifetime: None,
             session_idle: None,
             session_lifetime: None,
@@ -167,7 +165,6 @@ impl Raw {
             email_change_lifetime,
             enrolment_lifetime,
             mail_from,
-            mount,
             product_name,
             recent_sign_in,
             refresh_grace,
@@ -175,11 +172,14 @@ impl Raw {
             session_idle,
             session_lifetime,
         );
-        if let Some(count) = self.limits.wrong_codes {
-            let count = u32::try_from(count.0)
-                .map_err(|_| ConfigError::new("limits.wrong_codes", "is too large"))?;
-            config = config.wrong_codes(count);
+        macro_rules! limit {
+            ($($key:ident),+) => { $(
+                if let Some(count) = &self.limits.$key {
+                    config = config.$key(u32::try_from(count.0).unwrap_or(u32::MAX));
+                }
+            )+ };
         }
+        limit!(mails_per_day, mails_per_hour, wrong_codes);
         Ok(config)
     }
 }
@@ -194,7 +194,7 @@ impl Limits {
 
     pub(super) fn without_effect(&self) -> Vec<&'static str> {
         let set = self.all().into_iter().filter(|(_, count)| count.is_some());
-        set.map(|(key, _)| key).filter(|key| *key != "limits.wrong_codes").collect()
+        set.map(|(key, _)| key).filter(|key| !ENFORCED.contains(key)).collect()
     }
 
     fn all(&self) -> [(&'static str, Option<Count>); 7] {
@@ -257,3 +257,6 @@ fn networks(texts: &List) -> Result<Vec<IpNet>, ConfigError> {
     };
     texts.0.iter().map(network).collect()
 }
+
+/// The limits that act.
+const ENFORCED: [&str; 3] = ["limits.mails_per_day", "limits.mails_per_hour", "limits.wrong_codes"];
