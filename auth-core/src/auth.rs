@@ -145,9 +145,17 @@ impl Auth {
         self.0.config.body_limit
     }
 
-    /// Turns an error into an answer, for extractors.
+    /// Turns an error into an answer, and logs what the answer does not say.
     #[must_use]
     pub fn reject(&self, error: Error) -> Rejection {
+        let code = error.code();
+        if code.status().is_server_error() {
+            let source = std::error::Error::source(&error);
+            let cause = source.and_then(std::error::Error::source).or(source);
+            tracing::error!(code = code.as_str(), cause = cause.map(ToString::to_string), "failed");
+        } else {
+            tracing::debug!(code = code.as_str(), "refused");
+        }
         Rejection::new(error, &self.0.config.mount)
     }
 

@@ -3,7 +3,7 @@
 use http::Method;
 use tracing::Instrument;
 
-use crate::flows::{DEVELOPMENT, ENDPOINTS};
+use crate::flows::{DEVELOPMENT, SECTIONS};
 use crate::{Auth, Endpoint, Error, Request, Response, Result};
 
 impl Auth {
@@ -13,7 +13,7 @@ impl Auth {
 
     /// Returns every endpoint, in the order of the flows.
     pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-        ENDPOINTS.iter().copied().flatten()
+        SECTIONS.iter().flat_map(|(_, flows)| flows.iter().copied().flatten())
     }
 
     /// Returns the paths that an adapter mounts, each once.
@@ -46,7 +46,7 @@ impl Auth {
         async {
             match self.dispatch(path, request).await {
                 Ok(response) => response,
-                Err(error) => self.answer(error),
+                Err(error) => self.reject(error).response(),
             }
         }
         .instrument(span)
@@ -72,18 +72,5 @@ impl Auth {
             return Err(Error::NotFound);
         }
         Err(Error::MethodNotAllowed { allow: allow.join(", ") })
-    }
-
-    /// The one place where an error is logged and becomes a response.
-    fn answer(&self, error: Error) -> Response {
-        let code = error.code();
-        if code.status().is_server_error() {
-            let source = std::error::Error::source(&error);
-            let cause = source.and_then(std::error::Error::source).or(source);
-            tracing::error!(code = code.as_str(), cause = cause.map(ToString::to_string), "failed");
-        } else {
-            tracing::debug!(code = code.as_str(), "refused");
-        }
-        self.reject(error).response()
     }
 }

@@ -139,7 +139,7 @@ async fn activate_by_link(auth: &Auth, request: Request) -> Result<Response> {
     }
     let query = request.uri().query().unwrap_or_default();
     let mut tokens = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token");
-    let token = OneTimeToken::from(tokens.next().map_or("".into(), |(_, token)| token).as_ref());
+    let token = tokens.next().map(|(_, token)| OneTimeToken::from(&*token)).unwrap_or_default();
     if tokens.next().is_some() {
         return Err(Error::Malformed("it carries two tokens".to_owned()));
     }

@@ -32,21 +32,28 @@ pub use two_factor::enrolment::Enrolment;
 
 use crate::{EmailAddress, Endpoint, Error, FieldError, Result};
 
-/// The table. Adding a flow is one line here.
-pub(crate) static ENDPOINTS: &[&[Endpoint]] = &[
-    sign_up::ENDPOINTS,
-    activation::ENDPOINTS,
-    sign_in::ENDPOINTS,
-    two_factor::challenge::ENDPOINTS,
-    refresh::ENDPOINTS,
-    sign_out::ENDPOINTS,
-    password_reset::ENDPOINTS,
-    two_factor::enrolment::ENDPOINTS,
-    two_factor::recovery::ENDPOINTS,
-    reauthentication::ENDPOINTS,
-    account::ENDPOINTS,
-    sessions::ENDPOINTS,
-    discovery::ENDPOINTS,
+/// The table, in the sections that the documents show. Adding a flow is one line here.
+pub(crate) static SECTIONS: &[(&str, &[&[Endpoint]])] = &[
+    ("Sign-up", &[sign_up::ENDPOINTS, activation::ENDPOINTS]),
+    (
+        "Sign-in",
+        &[
+            sign_in::ENDPOINTS,
+            two_factor::challenge::ENDPOINTS,
+            refresh::ENDPOINTS,
+            sign_out::ENDPOINTS,
+        ],
+    ),
+    ("Password reset", &[password_reset::ENDPOINTS]),
+    (
+        "Two-factor authentication",
+        &[two_factor::enrolment::ENDPOINTS, two_factor::recovery::ENDPOINTS],
+    ),
+    (
+        "Account and sessions",
+        &[account::ENDPOINTS, reauthentication::ENDPOINTS, sessions::ENDPOINTS],
+    ),
+    ("Service", &[discovery::ENDPOINTS]),
 ];
 
 /// The endpoints of the development mailbox, at the host's root.

@@ -11,13 +11,17 @@ use utoipa::openapi::schema::Schema;
 
 use super::endpoint::{Access, Endpoint};
 use super::problem::Problem;
-use crate::{Auth, Config, ProblemCode};
+use crate::flows::SECTIONS;
+use crate::{Config, ProblemCode};
 
 /// The schema of a type that crosses the wire.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
-    collect: fn(&mut Vec<(String, RefOr<Schema>)>) -> String,
+    /// Adds the schemas that the type is made of, and returns its name.
+    collect: fn(&mut Schemas) -> String,
 }
+
+type Schemas = Vec<(String, RefOr<Schema>)>;
 
 impl Shape {
     pub(crate) const fn of<T: ToSchema>() -> Self {
@@ -37,11 +41,15 @@ pub(crate) fn document(config: &Config) -> Value {
     let mut schemas = Vec::new();
     let problem = (Shape::of::<Problem<'_>>().collect)(&mut schemas);
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
-    for endpoint in Auth::endpoints() {
-        let operation = operation(endpoint, &problem, &mut schemas);
-        let path = paths.entry(format!("{}{}", config.mount, endpoint.path)).or_default();
-        path.insert(endpoint.method.as_str().to_ascii_lowercase(), operation);
+    for (section, flows) in SECTIONS {
+        for endpoint in flows.iter().copied().flatten() {
+            let mut operation = operation(endpoint, &problem, &mut schemas);
+            operation["tags"] = json!([section]);
+            let path = paths.entry(format!("{}{}", config.mount, endpoint.path)).or_default();
+            path.insert(endpoint.method.as_str().to_ascii_lowercase(), operation);
+        }
     }
+    let tags: Vec<_> = SECTIONS.iter().map(|(name, _)| json!({ "name": name })).collect();
     let schemas: BTreeMap<_, _> = schemas.into_iter().collect();
     json!({
         "openapi": "3.1.0",
@@ -51,6 +59,7 @@ pub(crate) fn document(config: &Config) -> Value {
             "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") },
         },
         "servers": [{ "url": config.issuer() }],
+        "tags": tags,
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -61,11 +70,7 @@ pub(crate) fn document(config: &Config) -> Value {
     })
 }
 
-fn operation(
-    endpoint: &Endpoint,
-    problem: &str,
-    schemas: &mut Vec<(String, RefOr<Schema>)>,
-) -> Value {
+fn operation(endpoint: &Endpoint, problem: &str, schemas: &mut Schemas) -> Value {
     let mut responses = Map::new();
     let mut success = json!({ "description": "Success." });
     if let Some(output) = endpoint.output {

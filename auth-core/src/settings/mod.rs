@@ -118,6 +118,20 @@ impl Settings {
         Self::check(&Sources::new(FILE, toml, env)?)
     }
 
+    /// Refuses settings without an SMTP server, for what delivers mails and nothing else.
+    ///
+    /// In development, mails would go to a mailbox that nothing shows.
+    ///
+    /// # Errors
+    ///
+    /// If `smtp_url` is not set.
+    pub fn require_smtp(self) -> Result<Self, SettingsError> {
+        if self.smtp_url.is_none() {
+            return Err(ConfigError::new("smtp_url", "is required to deliver mails").into());
+        }
+        Ok(self)
+    }
+
     fn check(sources: &Sources) -> Result<Self, SettingsError> {
         Self::from_raw(sources.parse()?).map_err(|error| sources.blame(&error))
     }

@@ -132,13 +132,13 @@ impl Store {
             Pools::Postgres(pool) => {
                 if listener.next(pool).await.is_err() {
                     listener.0 = None;
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             }
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { .. } => {
                 let Listener { .. } = listener;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }
