@@ -1,0 +1,78 @@
+//! Puts the matrix together and runs it: `axum::sqlite::sign_up::…`.
+
+use std::process::ExitCode;
+
+use auth_conformance::cases::{CASES, CHECKS, COMPARISONS};
+use auth_conformance::{Adapter, App, StoreKind, drop_template, uncovered};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let without = std::env::var("AUTH_TEST_WITHOUT").unwrap_or_default();
+    let wanted = |name: &str| !without.split(',').any(|left_out| left_out == name);
+    for (service, variable) in [("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")] {
+        if !wanted(service) {
+            println!("\n{service} is left out by name");
+        } else if !arguments.list && std::env::var_os(variable).is_none() {
+            eprintln!("{variable} is not set: tests/run starts what the suite needs");
+            return ExitCode::FAILURE;
+        }
+    }
+    let stores: Vec<StoreKind> =
+        StoreKind::ALL.into_iter().filter(|store| wanted(store.name())).collect();
+
+    let conclusion = libtest_mimic::run(&arguments, trials(&stores, wanted));
+    drop_template();
+    let partial = arguments.filter.is_some() || !arguments.skip.is_empty() || arguments.list;
+    if partial || arguments.ignored {
+        return conclusion.exit_code();
+    }
+
+    let coverage = libtest_mimic::run(&arguments, coverage(&stores));
+    if conclusion.has_failed() { conclusion.exit_code() } else { coverage.exit_code() }
+}
+
+fn trials(stores: &[StoreKind], wanted: impl Fn(&str) -> bool) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for &(name, check) in CHECKS {
+        if name.strip_prefix("services::").is_none_or(&wanted) {
+            trials.push(trial(name.to_owned(), check));
+        }
+    }
+    for &store in stores {
+        for &(name, compare) in COMPARISONS {
+            trials.push(trial(format!("all::{}::{name}", store.name()), move || {
+                compare(&Adapter::ALL.map(|adapter| App::start(adapter, store)));
+            }));
+        }
+        for adapter in Adapter::ALL {
+            for &(name, case) in CASES {
+                let name = format!("{}::{}::{name}", adapter.name(), store.name());
+                trials.push(trial(name, move || case(&App::start(adapter, store))));
+            }
+        }
+    }
+    trials
+}
+
+/// After everything else: that every endpoint was asked by some case.
+fn coverage(stores: &[StoreKind]) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for adapter in Adapter::ALL {
+        for &store in stores {
+            let name = format!("{}::{}::every_endpoint_was_asked", adapter.name(), store.name());
+            trials.push(Trial::test(name, move || match uncovered(adapter, store) {
+                uncovered if uncovered.is_empty() => Ok(()),
+                uncovered => Err(Failed::from(uncovered.join("\n"))),
+            }));
+        }
+    }
+    trials
+}
+
+fn trial(name: String, run: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        run();
+        Ok(())
+    })
+}

@@ -1,0 +1,191 @@
+//! How a host of each framework serves `Auth`, as its own documentation would have it.
+
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{LazyLock, mpsc};
+use std::thread;
+
+use auth_core::Auth;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::app::MOUNT;
+
+/// One framework.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "a new framework has to be served everywhere")]
+pub enum Adapter {
+    /// actix-web.
+    Actix,
+    /// axum.
+    Axum,
+    /// poem.
+    Poem,
+}
+
+impl Adapter {
+    /// Every framework.
+    pub const ALL: [Self; 3] = [Self::Actix, Self::Axum, Self::Poem];
+
+    /// Returns its name in the names of trials.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Actix => "actix",
+            Self::Axum => "axum",
+            Self::Poem => "poem",
+        }
+    }
+
+    /// Serves `auth` on a free port of the loopback interface until the result is dropped.
+    pub(crate) fn serve(self, auth: Auth) -> Served {
+        match self {
+            Self::Actix => actix(auth),
+            Self::Axum => axum(auth),
+            Self::Poem => poem(auth),
+        }
+    }
+}
+
+/// A running server.
+pub(crate) struct Served {
+    pub(crate) port: u16,
+    stop: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            stop();
+        }
+    }
+}
+
+/// Runs `future` on the runtime that axum, poem and the cases share.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    RUNTIME.block_on(future)
+}
+
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new().expect("the system has threads to give"));
+
+/// What `/maybe` answers to a stranger.
+const NOBODY: &str = "nobody";
+
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+fn axum(auth: Auth) -> Served {
+    use auth_axum::{CurrentUser, Identity, RecentSignIn};
+    use axum::Router;
+    use axum::routing::get;
+
+    async fn private(CurrentUser(user): CurrentUser) -> String {
+        user.email
+    }
+    async fn identity(Identity(identity): Identity) -> String {
+        identity.user_id.to_string()
+    }
+    async fn maybe(user: Option<CurrentUser>) -> String {
+        user.map_or_else(|| NOBODY.to_owned(), |CurrentUser(user)| user.email)
+    }
+    async fn recent(RecentSignIn(user): RecentSignIn) -> String {
+        user.email
+    }
+
+    let app = Router::new()
+        .route("/private", get(private))
+        .route("/identity", get(identity))
+        .route("/maybe", get(maybe))
+        .route("/recent", get(recent))
+        .merge(auth_axum::mount(MOUNT))
+        .merge(auth_axum::development_router())
+        .with_state(auth)
+        .into_make_service_with_connect_info::<SocketAddr>();
+    let listener = block_on(TcpListener::bind(ANY_PORT)).expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    let server = RUNTIME.spawn(async move { axum::serve(listener, app).await });
+    Served { port, stop: Some(Box::new(move || server.abort())) }
+}
+
+fn poem(auth: Auth) -> Served {
+    use auth_poem::{CurrentUser, Identity, RecentSignIn};
+    use poem::listener::{Acceptor, Listener, TcpListener};
+    use poem::{EndpointExt, Route, Server, get, handler};
+
+    #[handler]
+    async fn private(CurrentUser(user): CurrentUser) -> String {
+        user.email
+    }
+    #[handler]
+    async fn identity(Identity(identity): Identity) -> String {
+        identity.user_id.to_string()
+    }
+    #[handler]
+    async fn maybe(user: Option<CurrentUser>) -> String {
+        user.map_or_else(|| NOBODY.to_owned(), |CurrentUser(user)| user.email)
+    }
+    #[handler]
+    async fn recent(RecentSignIn(user): RecentSignIn) -> String {
+        user.email
+    }
+
+    let app = Route::new()
+        .at("/private", get(private))
+        .at("/identity", get(identity))
+        .at("/maybe", get(maybe))
+        .at("/recent", get(recent));
+    let app = auth_poem::mount(app, MOUNT, &auth);
+    let app = auth_poem::development_route(app, &auth).data(auth);
+    let acceptor = block_on(TcpListener::bind(ANY_PORT).into_acceptor()).expect("a port is free");
+    let port = acceptor.local_addr()[0].as_socket_addr().expect("it is a TCP socket").port();
+    let server = RUNTIME.spawn(Server::new_with_acceptor(acceptor).run(app));
+    Served { port, stop: Some(Box::new(move || server.abort())) }
+}
+
+fn actix(auth: Auth) -> Served {
+    use actix_web::{App, HttpServer, get, rt};
+    use auth_actix::{CurrentUser, Identity, RecentSignIn};
+
+    #[get("/private")]
+    async fn private(user: CurrentUser) -> String {
+        user.0.email
+    }
+    #[get("/identity")]
+    async fn identity(identity: Identity) -> String {
+        identity.0.user_id.to_string()
+    }
+    #[get("/maybe")]
+    async fn maybe(user: Option<CurrentUser>) -> String {
+        user.map_or_else(|| NOBODY.to_owned(), |CurrentUser(user)| user.email)
+    }
+    #[get("/recent")]
+    async fn recent(user: RecentSignIn) -> String {
+        user.0.email
+    }
+
+    let (sender, receiver) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        rt::System::new().block_on(async move {
+            let app = move || {
+                App::new()
+                    .service((private, identity, maybe, recent))
+                    .configure(auth_actix::mount(MOUNT, auth.clone()))
+                    .configure(auth_actix::development_mount(auth.clone()))
+            };
+            let server = HttpServer::new(app)
+                .workers(1)
+                .disable_signals()
+                .bind(ANY_PORT)
+                .expect("a port is free");
+            let port = server.addrs()[0].port();
+            let server = server.run();
+            sender.send((port, server.handle())).expect("the trial waits for it");
+            server.await
+        })
+    });
+    let (port, handle) = receiver.recv().expect("the server starts");
+    let stop = move || {
+        block_on(handle.stop(false));
+        thread.join().expect("the server never panics").expect("the server ends in peace");
+    };
+    Served { port, stop: Some(Box::new(stop)) }
+}

@@ -1,0 +1,179 @@
+//! A database for each trial: a clone of a migrated Postgres template, or an SQLite file.
+
+use std::env;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use auth_core::Store;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::adapters::block_on;
+
+/// One database engine.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "a new engine has to be set up everywhere")]
+pub enum StoreKind {
+    /// The server of `DATABASE_URL`.
+    Postgres,
+    /// A file.
+    Sqlite,
+}
+
+impl StoreKind {
+    /// Every engine.
+    pub const ALL: [Self; 2] = [Self::Postgres, Self::Sqlite];
+
+    /// Returns its name in the names of trials.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Sqlite => "sqlite",
+        }
+    }
+}
+
+/// A trial's own database, gone when dropped.
+pub(crate) enum Database {
+    Postgres { name: String, url: String },
+    Sqlite { url: String, _folder: TempDir },
+}
+
+impl Database {
+    pub(crate) async fn fresh(kind: StoreKind) -> Self {
+        match kind {
+            StoreKind::Postgres => {
+                let template = TEMPLATE.get_or_init(make_template).await;
+                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+                let name = format!("{}_{number}", template.name);
+                administer(&format!(
+                    "CREATE DATABASE {name} TEMPLATE {}{}",
+                    template.name, template.strategy
+                ))
+                .await;
+                Self::Postgres { url: url_of(&name), name }
+            }
+            StoreKind::Sqlite => {
+                let folder = tempfile::tempdir().expect("there is room for a folder");
+                let url = format!("sqlite://{}", folder.path().join("auth.db").display());
+                Self::Sqlite { url, _folder: folder }
+            }
+        }
+    }
+
+    /// Opens the store as a host would.
+    pub(crate) async fn store(&self) -> Store {
+        match self {
+            Self::Postgres { url, .. } => Store::postgres(url).await,
+            Self::Sqlite { url, .. } => Store::sqlite(url).await,
+        }
+        .expect("the trial's database opens")
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::Postgres { url, .. } | Self::Sqlite { url, .. } => url,
+        }
+    }
+
+    /// Runs one statement and returns how many rows it changed.
+    pub(crate) async fn execute(&self, sql: &str) -> u64 {
+        let query = sqlx::raw_sql(AssertSqlSafe(sql));
+        match self {
+            Self::Postgres { url, .. } => {
+                let mut connection = postgres(url).await;
+                query.execute(&mut connection).await.map(|done| done.rows_affected())
+            }
+            Self::Sqlite { url, .. } => {
+                let mut connection = sqlite(url).await;
+                query.execute(&mut connection).await.map(|done| done.rows_affected())
+            }
+        }
+        .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Returns the first column, which has to be a text, of every row.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<Option<String>> {
+        let query = AssertSqlSafe(sql);
+        match self {
+            Self::Postgres { url, .. } => {
+                sqlx::query_scalar(query).fetch_all(&mut postgres(url).await).await
+            }
+            Self::Sqlite { url, .. } => {
+                sqlx::query_scalar(query).fetch_all(&mut sqlite(url).await).await
+            }
+        }
+        .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Self::Postgres { name, .. } = self {
+            block_on(administer(&format!("DROP DATABASE {name} WITH (FORCE)")));
+        }
+    }
+}
+
+/// Removes the template that the trials' databases were cloned from.
+pub fn drop_template() {
+    if let Some(template) = TEMPLATE.get() {
+        block_on(administer(&format!("DROP DATABASE {} WITH (FORCE)", template.name)));
+    }
+}
+
+struct Template {
+    name: String,
+    /// Copying files is twice as fast as writing them through the log; Postgres 15 and later.
+    strategy: &'static str,
+}
+
+static TEMPLATE: OnceCell<Template> = OnceCell::const_new();
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+async fn make_template() -> Template {
+    let mut admin = postgres(&admin_url()).await;
+    let query = "SELECT current_setting('server_version_num')::int, pg_backend_pid()";
+    let (version, unique): (i32, i32) =
+        sqlx::query_as(query).fetch_one(&mut admin).await.expect("Postgres tells its version");
+
+    let name = format!("auth_test_{}_{unique}", std::process::id());
+    administer(&format!("CREATE DATABASE {name}")).await;
+    let store = Store::postgres(&url_of(&name)).await.expect("the migrations run");
+    drop(store);
+    // A template may have no sessions, and a pool takes its time to close.
+    administer(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")).await;
+    administer(&format!(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'"
+    ))
+    .await;
+    let strategy = if version >= 150_000 { " STRATEGY file_copy" } else { "" };
+    Template { name, strategy }
+}
+
+async fn administer(sql: &str) {
+    let mut connection = postgres(&admin_url()).await;
+    let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
+    done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+fn admin_url() -> String {
+    env::var("DATABASE_URL").expect("DATABASE_URL is set: run the tests with tests/run")
+}
+
+fn url_of(database: &str) -> String {
+    let options = PgConnectOptions::from_str(&admin_url()).expect("DATABASE_URL is a URL");
+    options.database(database).to_url_lossy().to_string()
+}
+
+async fn postgres(url: &str) -> PgConnection {
+    PgConnection::connect(url).await.expect("the Postgres of DATABASE_URL answers")
+}
+
+async fn sqlite(url: &str) -> SqliteConnection {
+    let options = SqliteConnectOptions::from_str(url).expect("it is a URL");
+    options.connect().await.expect("the trial's file is there")
+}

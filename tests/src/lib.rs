@@ -1,0 +1,32 @@
+//! The conformance suite: the same black-box cases on every adapter and every store.
+//!
+//! A case is an ordinary function of a served [`App`]; the matrix is data, put together in
+//! `conformance.rs`, one trial per adapter, store and case. Every trial has a real socket, a clock
+//! that only it moves, and a database of its own. `tests/run` starts what the suite needs.
+//!
+//! To add a case, write a function in the file of its flow under `cases` and name it in the table
+//! of `cases/mod.rs`.
+
+#![expect(clippy::must_use_candidate, reason = "a request is sent for what it causes, too")]
+
+mod adapters;
+mod app;
+pub mod cases;
+mod client;
+mod coverage;
+mod databases;
+mod people;
+mod totp;
+
+pub use adapters::Adapter;
+pub use app::{App, MOUNT, Mail};
+pub use client::{Reply, Request};
+pub use coverage::uncovered;
+pub use databases::{StoreKind, drop_template};
+pub use people::{Authenticator, Person, Tokens};
+pub use totp::totp_code;
+
+/// The README, whose snippets are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
