@@ -1,23 +1,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderMap;
-
-use crate::builder::Builder;
-use crate::crypto::access_token::{AccessTokenError, Claims, Expected, verify};
 use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHash;
-use crate::crypto::seal::{MasterSecret, Sealer};
+use crate::crypto::seal::Sealer;
 use crate::http::client_address::client_address;
-use crate::http::input::bearer;
 use crate::outbox::Courier;
 use crate::revocations::Revocations;
 use crate::store::{Authenticated, Connection};
 use crate::templates::Templates;
 use crate::{
-    AccessToken, Client, Clock, Config, Error, Identity, Mailbox, Mailer, Message, Outbox, Peer,
-    Random, Rejection, Request, Result, SessionId, Store, Timestamp, Tx, User,
+    Client, Clock, Config, Error, Mailbox, Mailer, Message, Outbox, Peer, Random, Rejection,
+    Request, Result, SessionId, Store, Timestamp, Tx, User,
 };
 
 /// The authentication service: one per application, cheap to clone.
@@ -69,76 +64,6 @@ impl CurrentSession {
 }
 
 impl Auth {
-    /// Starts to build the service: what it needs are arguments, the rest has defaults.
-    pub fn builder(config: Config, store: Store, secret: MasterSecret) -> Builder {
-        Builder::new(config, store, secret)
-    }
-
-    /// Returns the user whose access token `headers` carry, as the database knows them now.
-    ///
-    /// It costs one read. Where the claims are enough, [`identify`](Self::identify) costs none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unauthenticated`] without a good token of a live session.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<User> {
-        Ok(self.session(&bearer(headers)?).await?.into_user())
-    }
-
-    /// Returns the user of `headers` if they signed in within the last minutes, by
-    /// [`Config::recent_sign_in`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unauthenticated`] without a good token of a live session,
-    /// [`Error::ReauthenticationRequired`] if the sign-in was too long ago.
-    pub async fn authenticate_recent(&self, headers: &HeaderMap) -> Result<User> {
-        Ok(self.recent_session(headers).await?.into_user())
-    }
-
-    /// Returns the live session that an access token belongs to.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unauthenticated`] without a good token of a live session.
-    pub async fn session(&self, token: &AccessToken) -> Result<CurrentSession> {
-        let now = self.now();
-        let claims = self.verify(token, now).await?;
-        let found = self.0.store.read().await?.authenticated(claims.sid.into(), now).await?;
-        let authenticated = found
-            .filter(|found| uuid::Uuid::from(found.account.user.id) == claims.sub)
-            .ok_or(Error::Unauthenticated)?;
-        Ok(CurrentSession(authenticated))
-    }
-
-    /// Returns what the access token of `headers` asserts, without asking the database.
-    ///
-    /// Signature, claims and revocation are checked. Revocations reach this instance by a feed; only
-    /// while that is behind by more than a second, the database is asked.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unauthenticated`] without a good token of a session that is not revoked.
-    pub async fn identify(&self, headers: &HeaderMap) -> Result<Identity> {
-        let now = self.now();
-        let claims = self.verify(&bearer(headers)?, now).await?;
-        let session_id = SessionId::from(claims.sid);
-        let revoked = match self.0.revocations.contains(session_id, now) {
-            Some(revoked) => revoked,
-            None => !self.0.store.read().await?.session_is_live(session_id, now).await?,
-        };
-        if revoked {
-            return Err(Error::Unauthenticated);
-        }
-        Ok(Identity {
-            user_id: claims.sub.into(),
-            session_id,
-            authenticated_at: Timestamp::from_secs(claims.auth_time),
-            methods: claims.amr,
-            expires_at: Timestamp::from_secs(claims.exp),
-        })
-    }
-
     /// Returns how many bytes of a request's body an adapter reads at most.
     #[must_use]
     pub fn body_limit(&self) -> usize {
@@ -171,36 +96,6 @@ impl Auth {
             while courier.deliver_due().await? > 0 {}
         }
         Ok(())
-    }
-
-    pub(crate) async fn current_session(&self, headers: &HeaderMap) -> Result<CurrentSession> {
-        self.session(&bearer(headers)?).await
-    }
-
-    pub(crate) async fn recent_session(&self, headers: &HeaderMap) -> Result<CurrentSession> {
-        let session = self.current_session(headers).await?;
-        // By the server's own record: a claim says what was true when the token was signed.
-        let age = self.now().since(session.0.authenticated_at);
-        if age > self.0.config.recent_sign_in {
-            return Err(Error::ReauthenticationRequired);
-        }
-        Ok(session)
-    }
-
-    pub(crate) async fn verify(&self, token: &AccessToken, now: Timestamp) -> Result<Claims> {
-        let Inner { config, keyring, .. } = &*self.0;
-        let issuer = config.issuer();
-        let expected =
-            Expected { issuer: &issuer, audience: &config.audience, leeway_secs: LEEWAY_SECS };
-        let check = || verify(token.expose(), &expected, now, |kid| keyring.verifying(kid, now));
-        let mut result = check();
-        if result == Err(AccessTokenError::UnknownKey) && self.reload_keys_once(now).await? {
-            result = check();
-        }
-        result.map_err(|reason| {
-            tracing::debug!(?reason, "an access token was refused");
-            Error::Unauthenticated
-        })
     }
 
     /// Who is at the other end of `request`.
@@ -272,6 +167,3 @@ impl Unit<'_> {
         Ok(())
     }
 }
-
-/// How far the clocks of two instances may differ.
-const LEEWAY_SECS: i64 = 5;

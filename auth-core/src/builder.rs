@@ -30,9 +30,10 @@ pub struct Builder {
     templates: Option<PathBuf>,
 }
 
-impl Builder {
-    pub(crate) fn new(config: Config, store: Store, secret: MasterSecret) -> Self {
-        Self {
+impl Auth {
+    /// Starts to build the service: what it needs are arguments, the rest has defaults.
+    pub fn builder(config: Config, store: Store, secret: MasterSecret) -> Builder {
+        Builder {
             config,
             store,
             secret,
@@ -44,7 +45,9 @@ impl Builder {
             templates: None,
         }
     }
+}
 
+impl Builder {
     /// Sets who sends e-mails; without one they wait in the outbox for a courier elsewhere.
     pub fn mailer(mut self, mailer: impl Mailer) -> Self {
         self.mailer = Some(Arc::new(mailer));

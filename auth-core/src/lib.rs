@@ -3,6 +3,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod auth;
+mod authentication;
 mod background;
 mod builder;
 mod clock;

@@ -72,13 +72,14 @@ mod documents {
     use bytes::Bytes;
     use utoipa_swagger_ui::Config;
 
+    use super::super::SECTIONS;
     use super::*;
     use crate::Error;
     use crate::http::openapi::document;
     use crate::templates::PageKind;
 
     pub(super) async fn openapi(auth: &Auth, _: Request) -> Result<Response> {
-        Ok(reply::json(StatusCode::OK, &document(&auth.0.config)))
+        Ok(reply::json(StatusCode::OK, &document(SECTIONS, &auth.0.config)))
     }
 
     pub(super) async fn docs(auth: &Auth, _: Request) -> Result<Response> {

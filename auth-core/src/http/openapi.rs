@@ -11,7 +11,6 @@ use utoipa::openapi::schema::Schema;
 
 use super::endpoint::{Access, Endpoint};
 use super::problem::Problem;
-use crate::flows::SECTIONS;
 use crate::{Config, ProblemCode};
 
 /// The schema of a type that crosses the wire.
@@ -37,11 +36,11 @@ impl Shape {
 }
 
 /// Describes the endpoints of a service with this configuration.
-pub(crate) fn document(config: &Config) -> Value {
+pub(crate) fn document(sections: &[(&str, &[&[Endpoint]])], config: &Config) -> Value {
     let mut schemas = Vec::new();
     let problem = (Shape::of::<Problem<'_>>().collect)(&mut schemas);
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
-    for (section, flows) in SECTIONS {
+    for (section, flows) in sections {
         for endpoint in flows.iter().copied().flatten() {
             let mut operation = operation(endpoint, &problem, &mut schemas);
             operation["tags"] = json!([section]);
@@ -49,7 +48,7 @@ pub(crate) fn document(config: &Config) -> Value {
             path.insert(endpoint.method.as_str().to_ascii_lowercase(), operation);
         }
     }
-    let tags: Vec<_> = SECTIONS.iter().map(|(name, _)| json!({ "name": name })).collect();
+    let tags: Vec<_> = sections.iter().map(|(name, _)| json!({ "name": name })).collect();
     let schemas: BTreeMap<_, _> = schemas.into_iter().collect();
     json!({
         "openapi": "3.1.0",
