@@ -23,9 +23,9 @@ pub struct Endpoint {
     pub success: StatusCode,
     pub(crate) problems: &'static [ProblemCode],
     #[cfg(feature = "openapi")]
-    pub(crate) input: Option<super::openapi::Shape>,
+    pub(crate) input: Option<super::shape::Shape>,
     #[cfg(feature = "openapi")]
-    pub(crate) output: Option<super::openapi::Shape>,
+    pub(crate) output: Option<super::shape::Shape>,
     pub(crate) handler: Handler,
 }
 
@@ -48,7 +48,7 @@ pub(crate) type Handler =
 macro_rules! described {
     ($($method:ident: $field:ident),+) => { $(
         pub(crate) const fn $method<T: utoipa::ToSchema>(mut self) -> Self {
-            self.$field = Some(super::openapi::Shape::of::<T>());
+            self.$field = Some(super::shape::Shape::of::<T>());
             self
         }
     )+ };

@@ -7,6 +7,8 @@ pub(crate) mod input;
 pub(crate) mod openapi;
 pub(crate) mod problem;
 pub(crate) mod reply;
+#[cfg(feature = "openapi")]
+pub(crate) mod shape;
 
 use std::net::IpAddr;
 

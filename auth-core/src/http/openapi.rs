@@ -5,35 +5,11 @@ use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
 
 use super::endpoint::{Access, Endpoint};
 use super::problem::Problem;
+use super::shape::{Schemas, Shape};
 use crate::{Config, ProblemCode};
-
-/// The schema of a type that crosses the wire.
-#[derive(Clone, Copy)]
-pub(crate) struct Shape {
-    /// Adds the schemas that the type is made of, and returns its name.
-    collect: fn(&mut Schemas) -> String,
-}
-
-type Schemas = Vec<(String, RefOr<Schema>)>;
-
-impl Shape {
-    pub(crate) const fn of<T: ToSchema>() -> Self {
-        Self {
-            collect: |schemas| {
-                let name = T::name().into_owned();
-                schemas.push((name.clone(), T::schema()));
-                T::schemas(schemas);
-                name
-            },
-        }
-    }
-}
 
 /// Describes the endpoints of a service with this configuration.
 pub(crate) fn document(sections: &[(&str, &[&[Endpoint]])], config: &Config) -> Value {
