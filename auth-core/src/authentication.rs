@@ -21,7 +21,7 @@ impl Auth {
     }
 
     /// Returns the user of `headers` if they signed in within the last minutes, by
-    /// [`Config::recent_sign_in`].
+    /// [`Config::recent_sign_in`](crate::Config::recent_sign_in).
     ///
     /// # Errors
     ///

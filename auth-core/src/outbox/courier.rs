@@ -79,11 +79,11 @@ impl Courier {
     }
 }
 
-/// Twice as long after each attempt, from 10 s to 1 h, of which up to half is left to chance, so
-/// that what failed together is not tried together.
+/// Four times as long after each attempt, from 15 s to 1 h, of which up to half is left to chance,
+/// so that what failed together is not tried together; all attempts together span some hours.
 fn backoff(attempts: u32, random: &dyn Random) -> Duration {
-    let doubled = Duration::from_secs(10) * 2_u32.pow(attempts.saturating_sub(1).min(9));
-    let full = doubled.min(Duration::from_secs(60 * 60));
+    let grown = Duration::from_secs(15) * 4_u32.pow(attempts.saturating_sub(1).min(6));
+    let full = grown.min(Duration::from_secs(60 * 60));
     let chance = f64::from(u16::from_le_bytes(random.bytes())) / f64::from(u16::MAX);
     full.mul_f64(0.5 + chance / 2.0)
 }
@@ -102,9 +102,9 @@ mod tests {
     use crate::SeededRandom;
 
     #[test]
-    fn back_off_doubles_up_to_an_hour_with_jitter() {
+    fn back_off_grows_up_to_an_hour_with_jitter() {
         let random = SeededRandom::new(1);
-        for (attempts, full) in [(1, 10), (2, 20), (5, 160), (10, 3600), (u32::MAX, 3600)] {
+        for (attempts, full) in [(1, 15), (2, 60), (3, 240), (4, 960), (5, 3600), (u32::MAX, 3600)] {
             let delay = backoff(attempts, &random);
             let full = Duration::from_secs(full);
             assert!(delay >= full / 2 && delay <= full, "{attempts}: {delay:?}");
