@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn back_off_grows_up_to_an_hour_with_jitter() {
         let random = SeededRandom::new(1);
-        for (attempts, full) in [(1, 15), (2, 60), (3, 240), (4, 960), (5, 3600), (u32::MAX, 3600)] {
+        for (attempts, full) in [(1, 15), (2, 60), (3, 240), (4, 960), (5, 3600), (u32::MAX, 3600)]
+        {
             let delay = backoff(attempts, &random);
             let full = Duration::from_secs(full);
             assert!(delay >= full / 2 && delay <= full, "{attempts}: {delay:?}");
