@@ -148,6 +148,15 @@ impl Unit<'_> {
         self.tx.connection()
     }
 
+    /// Locks the user of `session`, and refuses if the session has ended since it was read: a reset
+    /// or a revocation that came first wins.
+    pub(crate) async fn lock(&mut self, session: &CurrentSession) -> Result<()> {
+        let now = self.auth.now();
+        self.tx().lock_user(session.user().id).await?;
+        let live = self.tx().session_is_live(session.id(), now).await?;
+        if live { Ok(()) } else { Err(Error::Unauthenticated) }
+    }
+
     /// Sends `message` if this unit commits.
     pub(crate) fn send(&mut self, message: Message) {
         self.messages.push(message);
@@ -163,7 +172,19 @@ impl Unit<'_> {
         outbox.stage(&mut self.tx, &self.messages).await?;
         self.tx.commit().await?;
         revocations.insert(self.revoked, self.auth.now());
-        outbox.publish(&self.messages).await?;
+        if !self.messages.is_empty() {
+            // What has committed happens: neither a client that goes away nor an error undoes it.
+            let (outbox, messages) = (Arc::clone(outbox), self.messages);
+            let published = tokio::spawn(async move {
+                if let Err(error) = outbox.publish(&messages).await {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "mails were not published"
+                    );
+                }
+            });
+            let _ = published.await;
+        }
         Ok(())
     }
 }

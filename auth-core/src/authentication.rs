@@ -40,9 +40,12 @@ impl Auth {
         let now = self.now();
         let claims = self.verify(token, now).await?;
         let found = self.0.store.read().await?.authenticated(claims.sid.into(), now).await?;
-        let authenticated = found
+        let mut authenticated = found
             .filter(|found| Uuid::from(found.account.user.id) == claims.sub)
             .ok_or(Error::Unauthenticated)?;
+        // A token from before a re-authentication may be stolen, and has proven nothing since.
+        let proven = Timestamp::from_secs(claims.auth_time);
+        authenticated.authenticated_at = authenticated.authenticated_at.min(proven);
         Ok(CurrentSession(authenticated))
     }
 
@@ -80,12 +83,17 @@ impl Auth {
 
     pub(crate) async fn recent_session(&self, headers: &HeaderMap) -> Result<CurrentSession> {
         let session = self.current_session(headers).await?;
-        // By the server's own record: a claim says what was true when the token was signed.
+        self.require_recent(&session)?;
+        Ok(session)
+    }
+
+    /// Refuses a session whose factors were not all proven within the last minutes.
+    pub(crate) fn require_recent(&self, session: &CurrentSession) -> Result<()> {
         let age = self.now().since(session.0.authenticated_at);
         if age > self.0.config.recent_sign_in {
             return Err(Error::ReauthenticationRequired);
         }
-        Ok(session)
+        Ok(())
     }
 
     pub(crate) async fn verify(&self, token: &AccessToken, now: Timestamp) -> Result<Claims> {

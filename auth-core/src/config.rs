@@ -49,6 +49,7 @@ pub struct Config {
     pub(crate) recent_sign_in: Duration,
     pub(crate) refresh_grace: Duration,
     pub(crate) signing_key_lifetime: Duration,
+    pub(crate) uniform_time: Duration,
 }
 
 /// Whether users have a public name beside their e-mail address.
@@ -111,6 +112,7 @@ impl Config {
             recent_sign_in: 5 * MINUTE,
             refresh_grace: Duration::from_secs(10),
             signing_key_lifetime: 30 * DAY,
+            uniform_time: Duration::from_millis(100),
         })
     }
 
@@ -171,6 +173,12 @@ impl Config {
         signing_key_lifetime: Duration,
         /// Sets the proxies whose `X-Forwarded-For` is believed, by default none.
         trusted_proxies: Vec<IpNet>,
+        /// Sets the time that answers are rounded up to which must not tell whether there is an
+        /// account; 1 ms to 5 s, by default 100 ms.
+        ///
+        /// It has to be longer than a transaction of half a dozen statements takes: raise it where
+        /// the database is far away.
+        uniform_time: Duration,
         /// Sets whether users have usernames, by default if they like.
         usernames: Usernames,
         /// Sets how many wrong codes a user has in 15 min over all challenges; at least 1, by
@@ -243,7 +251,8 @@ impl Config {
         bounded("enrolment_lifetime", self.enrolment_lifetime, SECOND, HOUR)?;
         bounded("recent_sign_in", self.recent_sign_in, SECOND, HOUR)?;
         bounded("refresh_grace", self.refresh_grace, Duration::ZERO, MINUTE)?;
-        bounded("signing_key_lifetime", self.signing_key_lifetime, HOUR, 365 * DAY)
+        bounded("signing_key_lifetime", self.signing_key_lifetime, HOUR, 365 * DAY)?;
+        bounded("uniform_time", self.uniform_time, Duration::from_millis(1), 5 * SECOND)
     }
 }
 

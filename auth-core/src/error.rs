@@ -115,7 +115,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::AccountNotActivated => "The address of this account is not confirmed yet.",
-            Self::Internal(_) | Self::NotMounted => "Something went wrong on the server.",
+            Self::Internal(_) | Self::NotMounted => INTERNAL,
+            Self::Store(error) if !error.is_temporary() => INTERNAL,
             Self::InvalidChallenge => "This sign-in is no longer valid. Start again.",
             Self::InvalidCode => "The code is wrong or was used before.",
             Self::InvalidCredentials => "The credentials are not valid.",
@@ -183,6 +184,8 @@ impl From<UsernameError> for Error {
         Self::field(FieldError::new("#/username", error.code(), error.to_string()))
     }
 }
+
+const INTERNAL: &str = "Something went wrong on the server.";
 
 /// Why [`Auth`](crate::Auth) could not be built.
 #[derive(Debug)]

@@ -123,6 +123,7 @@ mod email_address;
 mod error;
 mod flows;
 mod http;
+mod last_resort;
 mod mailer;
 pub mod manual;
 mod message;

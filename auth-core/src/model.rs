@@ -93,7 +93,7 @@ pub struct User {
 }
 
 /// A user with what only the flows may see.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(sqlx::FromRow)]
 pub(crate) struct Account {
     #[sqlx(flatten)]
     pub(crate) user: User,
@@ -105,6 +105,12 @@ pub(crate) struct Account {
     /// Counts the changes of the second factor, so that no sign-in that is under way misses one.
     pub(crate) factor_epoch: i64,
     pub(crate) disabled_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("id", &self.user.id).finish_non_exhaustive()
+    }
 }
 
 /// One signed-in client: a family of refresh tokens, of which one is good at a time.

@@ -4,6 +4,7 @@ use http::Method;
 use tracing::Instrument;
 
 use crate::flows::{DEVELOPMENT, SECTIONS};
+use crate::last_resort::without_panic;
 use crate::{Auth, Endpoint, Error, Request, Response, Result};
 
 impl Auth {
@@ -43,14 +44,14 @@ impl Auth {
         if let Ok(request) = &request {
             span.record("method", request.method().as_str());
         }
-        async {
-            match self.dispatch(path, request).await {
+        let answer = async {
+            let answered = without_panic(self.dispatch(path, request)).await;
+            match answered.unwrap_or_else(|| Err(Error::internal("a flow panicked"))) {
                 Ok(response) => response,
                 Err(error) => self.reject(error).response(),
             }
-        }
-        .instrument(span)
-        .await
+        };
+        answer.instrument(span).await
     }
 
     async fn dispatch(&self, path: &str, request: Result<Request>) -> Result<Response> {

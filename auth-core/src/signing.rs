@@ -11,8 +11,17 @@ use crate::{Auth, Error, Result, Timestamp};
 impl Auth {
     /// The key that signs at `now`; makes the next one first if it is due.
     pub(crate) async fn signing_key(&self, now: Timestamp) -> Result<Arc<SigningKey>> {
-        self.rotate_keys(now).await?;
-        self.0.keyring.signing(now).ok_or_else(|| Error::internal("there is no signing key"))
+        let rotated = self.rotate_keys(now).await;
+        match (self.0.keyring.signing(now), rotated) {
+            (Some(key), Ok(())) => Ok(key),
+            (Some(key), Err(error)) => {
+                // A key that signs somewhat longer keeps everybody signed in.
+                tracing::warn!(error = &error as &dyn std::error::Error, "no new signing key");
+                Ok(key)
+            }
+            (None, Err(error)) => Err(error),
+            (None, Ok(())) => Err(Error::internal("there is no signing key")),
+        }
     }
 
     /// Makes the next key if it is due. Of several instances that do at once, one is first and the
@@ -36,7 +45,12 @@ impl Auth {
 
     /// Takes the keys that the database has now.
     pub(crate) async fn reload_keys(&self) -> Result<()> {
-        let rows = self.0.store.read().await?.signing_keys().await?;
+        let now = self.now();
+        let mut rows = self.0.store.read().await?.signing_keys().await?;
+        // Those whose tokens have all expired may be sealed with a secret that is gone.
+        let successors: Vec<_> = rows.iter().skip(1).map(|row| Some(row.active_from)).collect();
+        let mut successors = successors.into_iter().chain([None]);
+        rows.retain(|_| !self.0.keyring.retired(successors.next().flatten(), now));
         let keys = rows.into_iter().map(|row| {
             let seed = self.0.sealer.open(Purpose::SigningKey, &row.public_key, &row.seed)?;
             let seed =

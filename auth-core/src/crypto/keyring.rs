@@ -50,16 +50,16 @@ impl Keyring {
     /// Every key that a verifier may meet, that of the near future included.
     pub(crate) fn published(&self, now: Timestamp) -> impl Iterator<Item = VerifyingKey> + use<> {
         let (keys, overlap) = (self.keys(), self.overlap);
-        (0..keys.len())
-            .filter(move |&index| {
-                keys.get(index + 1).is_none_or(|next| now <= next.active_from.plus(overlap))
-            })
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map({
-                let keys = self.keys();
-                move |index| keys[index].signing.verifying_key()
-            })
+        (0..keys.len()).filter_map(move |index| {
+            let successor = keys.get(index + 1).map(|next| next.active_from);
+            let key = &keys[index].signing;
+            (!retired(successor, overlap, now)).then(|| key.verifying_key())
+        })
+    }
+
+    /// Whether everything has expired that a key signed whose successor took over then.
+    pub(crate) fn retired(&self, successor_from: Option<Timestamp>, now: Timestamp) -> bool {
+        retired(successor_from, self.overlap, now)
     }
 
     /// Whether an unknown key may be looked for again, which it may in each second once.
@@ -84,6 +84,10 @@ impl Keyring {
     fn keys(&self) -> Arc<[Key]> {
         Arc::clone(&self.keys.read().expect("no panic while held"))
     }
+}
+
+fn retired(successor_from: Option<Timestamp>, overlap: Duration, now: Timestamp) -> bool {
+    successor_from.is_some_and(|from| now > from.plus(overlap))
 }
 
 const LEAD: Duration = Duration::from_secs(60 * 60);

@@ -2,7 +2,8 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{email, in_uniform_time, required};
+use super::passwords::NewPassword;
+use super::{email, required};
 use crate::crypto::digest::Digest;
 use crate::http::input::{json, prefers_html};
 use crate::http::reply::{self, Status, accepted};
@@ -19,8 +20,14 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         "Activates the account that `token` was mailed for; a browser gets a page with a button instead.",
         |auth, request| Box::pin(activate_by_link(auth, request)),
     )
+    .query("token")
+    .media(&["application/json", "text/html"])
     .answers::<Status>()
-    .problems(&[ProblemCode::InvalidToken, ProblemCode::ValidationFailed]),
+    .problems(&[
+        ProblemCode::InvalidToken,
+        ProblemCode::MalformedRequest,
+        ProblemCode::ValidationFailed,
+    ]),
     Endpoint::post(
         "/activate-account",
         "Activates the account that the token was mailed for.",
@@ -75,11 +82,7 @@ impl Auth {
         let account = self.awaiting_activation(&token, &digest).await?;
         let hash = match password {
             Some(password) => {
-                let user = &account.user;
-                let (email, username) = (&account.email_canonical, user.username.as_deref());
-                self.judge_password("#/password", &password, email, username)
-                    .map_err(Error::field)?;
-                Some(self.hash_password(password).await?)
+                Some(self.hash_password(password, NewPassword::of(&account, "#/password")).await?)
             }
             None if account.password_hash.is_none() => {
                 return Err(Error::field(FieldError::new(
@@ -116,7 +119,7 @@ impl Auth {
     pub async fn send_activation_email(&self, address: &str) -> Result<()> {
         let address = email(address)?;
         let awaits = |account: &Account| account.user.activated_at.is_none();
-        in_uniform_time(self.request_link(&address, Purpose::Activation, awaits)).await
+        self.in_uniform_time(self.request_link(&address, Purpose::Activation, awaits)).await
     }
 
     async fn awaiting_activation(&self, token: &OneTimeToken, digest: &Digest) -> Result<Account> {

@@ -1,11 +1,14 @@
 //! The development mailbox, at the root of a host that uses one.
 
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde::Serialize;
+use url::Url;
 
+use crate::config::is_loopback;
 use crate::http::reply;
 use crate::{
-    Auth, Email, Endpoint, Error, MessageId, MessageKind, Request, Response, Result, Timestamp,
+    Auth, Email, Endpoint, Error, MessageId, MessageKind, Peer, Request, Response, Result,
+    Timestamp,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
@@ -17,20 +20,31 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     }),
 ];
 
-async fn page(auth: &Auth, _: Request) -> Result<Response> {
-    let mails = mails(auth)?;
+async fn page(auth: &Auth, request: Request) -> Result<Response> {
+    let mails = mails(auth, &request)?;
     let page = auth.0.templates.mailbox_page(&mails, JSON_PATH, &auth.0.config);
     Ok(reply::html(page.map_err(Error::internal)?))
 }
 
-async fn list(auth: &Auth, _: Request) -> Result<Response> {
-    let mails = mails(auth)?;
+async fn list(auth: &Auth, request: Request) -> Result<Response> {
+    let mails = mails(auth, &request)?;
     let mails: Vec<_> = mails.iter().map(Mail::from).collect();
     Ok(reply::json(StatusCode::OK, &mails))
 }
 
-fn mails(auth: &Auth) -> Result<Vec<Email>> {
-    Ok(auth.0.mailbox.as_ref().ok_or(Error::NotFound)?.mails())
+/// The mails, for somebody at the same machine who asked for it by a name of that machine: not for
+/// the network, and not for a page of another site whose name was made to lead here.
+fn mails(auth: &Auth, request: &Request) -> Result<Vec<Email>> {
+    let mailbox = auth.0.mailbox.as_ref().ok_or(Error::NotFound)?;
+    let peer = request.extensions().get::<Peer>();
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| Url::parse(&format!("http://{host}")).ok());
+    if peer.is_some_and(|peer| peer.0.is_loopback()) && host.is_some_and(|host| is_loopback(&host))
+    {
+        return Ok(mailbox.mails());
+    }
+    tracing::warn!(?peer, "the development mailbox is only shown on its own machine");
+    Err(Error::NotFound)
 }
 
 #[derive(Serialize)]

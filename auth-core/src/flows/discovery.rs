@@ -12,6 +12,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         "Publishes the keys that verify access tokens.",
         |auth, request| Box::pin(jwks(auth, request)),
     )
+    .media(&["application/jwk-set+json"])
     .answers::<KeySet>(),
     #[cfg(feature = "openapi")]
     Endpoint::get("/openapi.json", "Describes the endpoints in OpenAPI 3.1.", |auth, request| {
@@ -20,19 +21,23 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     #[cfg(feature = "openapi")]
     Endpoint::get("/docs", "Shows the description as a page to try it out on.", |auth, request| {
         Box::pin(documents::docs(auth, request))
-    }),
+    })
+    .media(&["text/html"]),
     #[cfg(feature = "openapi")]
     Endpoint::get("/docs/init.js", "A script of the page.", |auth, request| {
         Box::pin(documents::init(auth, request))
-    }),
+    })
+    .media(&["text/javascript"]),
     #[cfg(feature = "openapi")]
     Endpoint::get("/docs/swagger-ui-bundle.js", "A script of the page.", |auth, request| {
         Box::pin(documents::script(auth, request))
-    }),
+    })
+    .media(&["text/javascript"]),
     #[cfg(feature = "openapi")]
     Endpoint::get("/docs/swagger-ui.css", "The style of the page.", |auth, request| {
         Box::pin(documents::style(auth, request))
-    }),
+    })
+    .media(&["text/css"]),
     Endpoint::get("/health", "Says whether the service can answer.", |auth, request| {
         Box::pin(health(auth, request))
     })

@@ -124,6 +124,7 @@ impl Auth {
         let Issued { session, refresh } = issued;
         let config = &self.0.config;
         let expires_at = now.plus(config.access_token_lifetime).min(session.expires_at);
+        let expires_at = expires_at.min(session.idle_expires_at);
         let claims = Claims {
             iss: config.issuer(),
             aud: config.audience.clone(),

@@ -77,14 +77,15 @@ impl Auth {
     ) -> Result<bool> {
         let address = URL_SAFE_NO_PAD.encode(Digest::of(email.canonical().as_bytes()).as_bytes());
         let hour = format!("mails:{}:{address}", purpose.as_str());
-        let day = format!("mails:{address}");
-        let counts =
-            unit.tx().count_both((&hour, now.plus(HOUR)), (&day, now.plus(DAY)), now).await?;
+        let day = format!("mails-a-day:{}:{address}", purpose.as_str());
         let config = &self.0.config;
-        Ok(counts.iter().all(|(subject, count)| {
-            let limit = if *subject == hour { config.mails_per_hour } else { config.mails_per_day };
-            *count <= i64::from(limit)
-        }))
+        let (count, _) = unit.tx().count_attempt(&hour, now.plus(HOUR), now).await?;
+        // What the hour refuses is no mail, so the day does not count it.
+        if count > i64::from(config.mails_per_hour) {
+            return Ok(false);
+        }
+        let (count, _) = unit.tx().count_attempt(&day, now.plus(DAY), now).await?;
+        Ok(count <= i64::from(config.mails_per_day))
     }
 
     /// Mails a link to the user of `email` if there is one and `eligible` agrees; answers the same
@@ -102,6 +103,10 @@ impl Auth {
         let account = account.filter(|account| account.disabled_at.is_none() && eligible(account));
         if let Some(account) = account.filter(|_| within_limits) {
             let user = Pending::from(account);
+            if purpose == Purpose::Activation && user.username.is_some() {
+                let until = now.plus(self.0.config.activation_lifetime);
+                unit.tx().extend_hold(user.id, until).await?;
+            }
             self.send_link(&mut unit, &user, purpose, now).await?;
         }
         unit.commit().await

@@ -19,7 +19,7 @@ mod sign_out;
 mod sign_up;
 mod two_factor;
 
-use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 
 pub use activation::Activate;
 pub use issuance::Tokens;
@@ -30,7 +30,7 @@ pub use sign_up::SignUp;
 pub use two_factor::challenge::SecondFactor;
 pub use two_factor::enrolment::Enrolment;
 
-use crate::{EmailAddress, Endpoint, Error, FieldError, Result};
+use crate::{Auth, EmailAddress, Endpoint, Error, FieldError, Result};
 
 /// The table, in the sections that the documents show. Adding a flow is one line here.
 pub(crate) static SECTIONS: &[(&str, &[&[Endpoint]])] = &[
@@ -59,10 +59,17 @@ pub(crate) static SECTIONS: &[(&str, &[&[Endpoint]])] = &[
 /// The endpoints of the development mailbox, at the host's root.
 pub(crate) static DEVELOPMENT: &[Endpoint] = development::ENDPOINTS;
 
-/// Answers no earlier than a fixed time after it began, so that nobody can tell from the time what
-/// was found: the work ends well before that, whatever it finds.
-async fn in_uniform_time<T>(work: impl Future<Output = T>) -> T {
-    tokio::join!(work, tokio::time::sleep(UNIFORM_TIME)).0
+impl Auth {
+    /// Answers a whole number of fixed times after it began, nearly always one, so that nobody can
+    /// tell from the time what was found.
+    async fn in_uniform_time<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut ticks = tokio::time::interval(self.0.config.uniform_time);
+        ticks.tick().await;
+        let result = work.await;
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        ticks.tick().await;
+        result
+    }
 }
 
 /// Reads an address that a mail is asked for.
@@ -77,6 +84,3 @@ fn email(text: &str) -> Result<EmailAddress> {
 fn required(pointer: &'static str, is_empty: bool) -> Result<()> {
     if is_empty { Err(Error::field(FieldError::required(pointer))) } else { Ok(()) }
 }
-
-/// Several times what a transaction takes on a disk that has to seek.
-const UNIFORM_TIME: Duration = Duration::from_millis(30);

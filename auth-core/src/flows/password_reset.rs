@@ -2,7 +2,8 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::activation::Recipient;
-use super::{email, in_uniform_time, required};
+use super::passwords::NewPassword;
+use super::{email, required};
 use crate::crypto::digest::Digest;
 use crate::http::input::json;
 use crate::http::reply::{self, Status, accepted};
@@ -26,7 +27,8 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         "/reset-password",
         "Shows the page that the mailed link leads to.",
         |auth, request| Box::pin(page(auth, request)),
-    ),
+    )
+    .media(&["text/html"]),
     Endpoint::post(
         "/reset-password",
         "Sets a new password with a mailed token, and ends every session of the account.",
@@ -64,7 +66,7 @@ impl Auth {
     /// Result and time are the same whether or not a mail is sent, and asking changes nothing.
     pub async fn request_password_reset(&self, address: &str) -> Result<()> {
         let address = email(address)?;
-        in_uniform_time(self.request_link(&address, Purpose::PasswordReset, |_| true)).await
+        self.in_uniform_time(self.request_link(&address, Purpose::PasswordReset, |_| true)).await
     }
 
     /// Sets the password of the user whose mailbox a token proves, and ends all of their sessions.
@@ -85,9 +87,8 @@ impl Auth {
         let account = connection.token_owner(Purpose::PasswordReset, &digest, self.now()).await?;
         drop(connection);
         let account = account.ok_or(Error::InvalidToken)?;
-        let (address, username) = (&account.email_canonical, account.user.username.as_deref());
-        self.judge_password("#/password", &password, address, username).map_err(Error::field)?;
-        let hash = self.hash_password(password).await?;
+        let whose = NewPassword::of(&account, "#/password");
+        let hash = self.hash_password(password, whose).await?;
 
         let now = self.now();
         let mut unit = self.begin().await?;

@@ -4,31 +4,48 @@ use std::sync::Arc;
 
 use crate::crypto::password::{PasswordHash, Verdict, hash, outdated, verify};
 use crate::model::Account;
-use crate::{Auth, Error, FieldError, Password, Result};
+use crate::{Auth, Config, Error, FieldError, Password, Result};
+
+/// Where a password stands in a request, and whose it is to be.
+pub(super) struct NewPassword {
+    pub(super) pointer: &'static str,
+    pub(super) email: String,
+    pub(super) username: Option<String>,
+}
+
+impl NewPassword {
+    pub(super) fn of(account: &Account, pointer: &'static str) -> Self {
+        let email = account.email_canonical.clone();
+        Self { pointer, email, username: account.user.username.clone() }
+    }
+}
 
 impl Auth {
-    /// Refuses a password that the policy does not accept for this user.
-    pub(super) fn judge_password(
+    /// Hashes a password that the policy accepts for this user.
+    pub(super) async fn hash_password(
         &self,
-        pointer: &'static str,
-        password: &Password,
-        email: &str,
-        username: Option<&str>,
-    ) -> Result<(), FieldError> {
-        if password.expose().is_empty() {
-            return Err(FieldError::required(pointer));
-        }
-        let config = &self.0.config;
-        let context = [email, username.unwrap_or_default(), &config.product_name];
-        config
-            .password_policy
-            .check(password, &context)
-            .map_err(|rejection| FieldError::new(pointer, rejection.code(), rejection.detail()))
+        password: Password,
+        whose: NewPassword,
+    ) -> Result<PasswordHash> {
+        let (params, random) = (self.0.config.hash_params, Arc::clone(&self.0.random));
+        let config = Arc::clone(&self.0.config);
+        // Judging is work too, for some passwords more than hashing: it has no place on the runtime.
+        let hashed = self.0.hashing.run(move || {
+            judge(&config, &password, &whose)?;
+            Ok(hash(params, &password, &*random))
+        });
+        hashed.await?.map_err(Error::field)
     }
 
-    pub(super) async fn hash_password(&self, password: Password) -> Result<PasswordHash> {
-        let (params, random) = (self.0.config.hash_params, Arc::clone(&self.0.random));
-        Ok(self.0.hashing.run(move || hash(params, &password, &*random)).await?)
+    /// Says what the policy has against a password, without hashing it.
+    pub(super) async fn judge_password(
+        &self,
+        password: Password,
+        whose: NewPassword,
+    ) -> Result<()> {
+        let config = Arc::clone(&self.0.config);
+        let judged = self.0.hashing.run(move || judge(&config, &password, &whose));
+        judged.await?.map_err(Error::field)
     }
 
     /// Checks the password of `account`, at the same cost if there is none, or none with a usable
@@ -63,4 +80,17 @@ impl Auth {
         }
         Ok(())
     }
+}
+
+fn judge(config: &Config, password: &Password, whose: &NewPassword) -> Result<(), FieldError> {
+    let pointer = whose.pointer;
+    if password.expose().is_empty() {
+        return Err(FieldError::required(pointer));
+    }
+    let username = whose.username.as_deref().unwrap_or_default();
+    let context = [whose.email.as_str(), username, &config.product_name];
+    config
+        .password_policy
+        .check(password, &context)
+        .map_err(|rejection| FieldError::new(pointer, rejection.code(), rejection.detail()))
 }

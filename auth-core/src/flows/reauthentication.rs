@@ -77,7 +77,12 @@ impl Auth {
         }
         let renewed = unit
             .tx()
-            .renew_session(session_id, account.password_epoch, amr.as_str(), &renewal)
+            .renew_session(
+                session_id,
+                (account.password_epoch, account.factor_epoch),
+                amr.as_str(),
+                &renewal,
+            )
             .await?
             .ok_or(STALE)?;
         unit.commit().await?;

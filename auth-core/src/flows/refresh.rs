@@ -65,7 +65,8 @@ impl Auth {
                 presented: presented.digest(),
                 successor: successor.digest(),
                 now,
-                grace_since: now.minus(config.refresh_grace),
+                grace_since: (!config.refresh_grace.is_zero())
+                    .then(|| now.minus(config.refresh_grace)),
                 idle_expires_at: now.plus(config.session_idle),
             };
             if let Some(session) = connection.rotate(&rotation).await? {

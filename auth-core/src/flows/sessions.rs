@@ -50,24 +50,26 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if the user has no such session.
+    /// [`Error::NotFound`] if the user has no such session, [`Error::ReauthenticationRequired`].
     pub async fn revoke_session(&self, session: &CurrentSession, id: SessionId) -> Result<()> {
-        let now = self.now();
-        let mut connection = self.0.store.write().await?;
-        let revoked = connection.revoke_session(session.user().id, id, now).await?;
-        self.0.revocations.insert(revoked, now);
-        revoked.map(drop).ok_or(Error::NotFound)
+        self.require_recent(session)?;
+        let mut unit = self.begin().await?;
+        unit.lock(session).await?;
+        let revoked = unit.tx().revoke_session(session.user().id, id, self.now()).await?;
+        unit.revoked([revoked.ok_or(Error::NotFound)?]);
+        unit.commit().await
     }
 
     /// Ends all other sessions of the same user.
     ///
     /// # Errors
     ///
-    /// If the database fails; the sessions then go on.
+    /// [`Error::ReauthenticationRequired`].
     pub async fn revoke_other_sessions(&self, session: &CurrentSession) -> Result<()> {
+        self.require_recent(session)?;
         let user_id = session.user().id;
         let mut unit = self.begin().await?;
-        unit.tx().lock_user(user_id).await?;
+        unit.lock(session).await?;
         let revoked = unit.tx().revoke_sessions(user_id, Some(session.id()), self.now()).await?;
         unit.revoked(revoked);
         unit.commit().await

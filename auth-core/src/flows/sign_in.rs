@@ -70,7 +70,9 @@ impl Auth {
     ///
     /// # Security
     ///
-    /// A refusal takes the same time whether or not the user exists (ASVS 6.3.8).
+    /// A refusal takes the same time whether or not the user exists (ASVS 6.3.8). The exception are
+    /// users who have not signed in since the cost of hashing was changed: their passwords are
+    /// checked at the old cost, once.
     pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<SignedIn> {
         let account = self.find_account(&input).await?;
         self.check_password(account.as_ref(), input.password).await?;

@@ -14,6 +14,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     |auth, request| Box::pin(sign_out(auth, request)),
 )
 .takes::<SignOut>()
+.optional_body()
 .success(StatusCode::NO_CONTENT)
 .problems(&[ProblemCode::Unauthenticated])];
 
@@ -58,12 +59,22 @@ impl Auth {
 
 async fn sign_out(auth: &Auth, request: Request) -> Result<Response> {
     let SignOut { refresh_token } = optional_json(&request)?;
-    match (refresh_token, bearer(request.headers())) {
-        (Some(refresh_token), Ok(_) | Err(Error::Unauthenticated)) => {
-            auth.sign_out(&refresh_token).await?;
-        }
-        (None, Ok(access_token)) => auth.sign_out_session(&access_token).await?,
-        (_, Err(error)) => return Err(error),
+    let refresh_token = refresh_token.filter(|token| !token.expose().is_empty());
+    let access_token = match bearer(request.headers()) {
+        Err(Error::Unauthenticated) => None,
+        result => Some(result?),
+    };
+    if let Some(refresh_token) = &refresh_token {
+        auth.sign_out(refresh_token).await?;
+    }
+    match &access_token {
+        // An access token that has expired is no reason to refuse what the refresh token did.
+        Some(access_token) => match auth.sign_out_session(access_token).await {
+            Err(Error::Unauthenticated) if refresh_token.is_some() => {}
+            result => result?,
+        },
+        None if refresh_token.is_none() => return Err(Error::Unauthenticated),
+        None => {}
     }
     Ok(no_content())
 }

@@ -1,7 +1,8 @@
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{email, in_uniform_time};
+use super::email;
+use super::passwords::NewPassword;
 use crate::config::Usernames;
 use crate::crypto::password::PasswordHash;
 use crate::http::input::json;
@@ -55,33 +56,25 @@ impl Auth {
     /// far are dropped: whoever proves the mailbox chooses.
     pub async fn sign_up(&self, input: SignUp) -> Result<()> {
         let SignUp { email: address, password, username } = input;
-        let mut errors = Vec::new();
-        let mut keep = |result: Result<()>| match result {
-            Err(Error::Validation(found)) => {
-                errors.extend(found);
-                Ok(())
-            }
-            other => other,
+        let (address, username) = (email(&address), self.username(username));
+        let whose = NewPassword {
+            pointer: "#/password",
+            email: address.as_ref().map_or_else(|_| String::new(), |it| it.canonical().to_owned()),
+            username: username
+                .as_ref()
+                .ok()
+                .and_then(Option::as_ref)
+                .map(|it| it.original().to_owned()),
         };
-        let address = email(&address);
-        let username = self.username(username);
-        let judged = self.judge_password(
-            "#/password",
-            &password,
-            address.as_ref().map_or("", EmailAddress::canonical),
-            username.as_ref().ok().and_then(Option::as_ref).map(Username::original),
-        );
-        let (address, username) = match (address, username, judged) {
-            (Ok(address), Ok(username), Ok(())) => (address, username),
-            (address, username, judged) => {
-                keep(address.map(drop))?;
-                keep(judged.map_err(Error::field))?;
-                keep(username.map(drop))?;
-                return Err(Error::Validation(errors));
+        let (address, username) = match (address, username) {
+            (Ok(address), Ok(username)) => (address, username),
+            (address, username) => {
+                let judged = self.judge_password(password, whose).await;
+                return Err(all_of([address.map(drop), judged, username.map(drop)]));
             }
         };
-        let hash = self.hash_password(password).await?;
-        in_uniform_time(self.register(&address, username.as_ref(), &hash)).await
+        let hash = self.hash_password(password, whose).await?;
+        self.in_uniform_time(self.register(&address, username.as_ref(), &hash)).await
     }
 
     async fn register(
@@ -93,14 +86,13 @@ impl Auth {
         let now = self.now();
         let mut unit = self.begin().await?;
         if let Some(username) = username {
+            unit.tx().lock_claimants(email, username).await?;
             let until = now.plus(self.0.config.activation_lifetime);
             if !unit.tx().hold_username(username, email, until, now).await? {
                 return Err(Error::UsernameTaken);
             }
             unit.tx().release_username(username, email).await?;
         }
-        // Beyond the limit nothing changes at all: a new token that is not mailed would only take
-        // the old one away.
         if self.count_mail(&mut unit, email, Purpose::Activation, now).await? {
             let new = NewUser {
                 id: self.new_user_id(),
@@ -118,6 +110,10 @@ impl Auth {
                 let kind = MessageKind::AlreadyRegistered;
                 unit.send(self.message(kind, &email, username.as_deref(), now));
             }
+        } else {
+            // No new token, which would only take the mailed one away; but whoever spends that one
+            // chooses the password, or a flood of requests would keep the flooder's.
+            unit.tx().drop_unproven_credentials(email).await?;
         }
         unit.commit().await
     }
@@ -134,6 +130,18 @@ impl Auth {
             (_, text) => Ok(text.map(|text| Username::parse(&text)).transpose()?),
         }
     }
+}
+
+/// Everything that is not acceptable at once, unless something else went wrong.
+fn all_of(results: [Result<()>; 3]) -> Error {
+    let mut errors = Vec::new();
+    for error in results.into_iter().filter_map(Result::err) {
+        match error {
+            Error::Validation(found) => errors.extend(found),
+            other => return other,
+        }
+    }
+    Error::Validation(errors)
 }
 
 async fn sign_up(auth: &Auth, request: Request) -> Result<Response> {

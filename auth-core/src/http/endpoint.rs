@@ -22,6 +22,12 @@ pub struct Endpoint {
     /// The status of success.
     pub success: StatusCode,
     pub(crate) problems: &'static [ProblemCode],
+    /// The types of the answer's body, the usual one first.
+    pub(crate) media: &'static [&'static str],
+    /// The parameter of the query, if there is one.
+    pub(crate) query: Option<&'static str>,
+    /// Whether it can do without a body, or with an access token in place of it.
+    pub(crate) optional_body: bool,
     #[cfg(feature = "openapi")]
     pub(crate) input: Option<super::shape::Shape>,
     #[cfg(feature = "openapi")]
@@ -85,6 +91,9 @@ impl Endpoint {
             access: Access::Public,
             success: StatusCode::OK,
             problems: &[],
+            media: &["application/json"],
+            query: None,
+            optional_body: false,
             #[cfg(feature = "openapi")]
             input: None,
             #[cfg(feature = "openapi")]
@@ -106,6 +115,21 @@ impl Endpoint {
     /// Lists the problems that are this endpoint's own, beside those that any may answer with.
     pub(crate) const fn problems(mut self, problems: &'static [ProblemCode]) -> Self {
         self.problems = problems;
+        self
+    }
+
+    pub(crate) const fn media(mut self, media: &'static [&'static str]) -> Self {
+        self.media = media;
+        self
+    }
+
+    pub(crate) const fn query(mut self, parameter: &'static str) -> Self {
+        self.query = Some(parameter);
+        self
+    }
+
+    pub(crate) const fn optional_body(mut self) -> Self {
+        self.optional_body = true;
         self
     }
 

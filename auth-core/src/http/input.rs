@@ -53,7 +53,7 @@ pub(crate) fn nothing(request: &Request) -> Result<()> {
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<AccessToken> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Error::Unauthenticated)?;
-    if values.next().is_some() {
+    if values.any(|other| other != value) {
         return Err(Error::Malformed("it carries two credentials".to_owned()));
     }
     let (scheme, token) =

@@ -48,11 +48,15 @@ pub(crate) fn document(sections: &[(&str, &[&[Endpoint]])], config: &Config) -> 
 fn operation(endpoint: &Endpoint, problem: &str, schemas: &mut Schemas) -> Value {
     let mut responses = Map::new();
     let mut success = json!({ "description": "Success." });
-    if let Some(output) = endpoint.output {
-        let name = (output.collect)(schemas);
-        success["content"] = json!({ success_type(endpoint): { "schema": reference(&name) } });
-    } else if endpoint.success != StatusCode::NO_CONTENT {
-        success["content"] = json!({ success_type(endpoint): {} });
+    if endpoint.success != StatusCode::NO_CONTENT {
+        let schema = endpoint.output.map(|output| reference(&(output.collect)(schemas)));
+        let mut content = Map::new();
+        for &media in endpoint.media {
+            let schema = schema.as_ref().filter(|_| media.ends_with("json"));
+            let body = schema.map_or_else(|| json!({}), |schema| json!({ "schema": schema }));
+            content.insert(media.to_owned(), body);
+        }
+        success["content"] = Value::Object(content);
     }
     responses.insert(endpoint.success.as_str().to_owned(), success);
     let mut codes: BTreeMap<u16, Vec<ProblemCode>> = BTreeMap::new();
@@ -76,17 +80,19 @@ fn operation(endpoint: &Endpoint, problem: &str, schemas: &mut Schemas) -> Value
     if let Some(input) = endpoint.input {
         let name = (input.collect)(schemas);
         operation["requestBody"] = json!({
-            "required": endpoint.path != "/sign-out",
+            "required": !endpoint.optional_body,
             "content": { "application/json": { "schema": reference(&name) } },
         });
     }
-    if endpoint.path == "/activate-account" && endpoint.method == Method::GET {
+    if let Some(parameter) = endpoint.query {
         operation["parameters"] = json!([{
-            "name": "token", "in": "query", "required": true, "schema": { "type": "string" },
+            "name": parameter, "in": "query", "schema": { "type": "string" },
         }]);
     }
     if endpoint.access != Access::Public {
         operation["security"] = json!([{ "access_token": [] }]);
+    } else if endpoint.optional_body {
+        operation["security"] = json!([{ "access_token": [] }, {}]);
     }
     operation
 }
@@ -117,20 +123,6 @@ fn problems(endpoint: &Endpoint) -> Vec<ProblemCode> {
     codes.sort_by_key(|code| code.as_str());
     codes.dedup();
     codes
-}
-
-fn success_type(endpoint: &Endpoint) -> &'static str {
-    match endpoint.path.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("css") => "text/css",
-        Some("js") => "text/javascript",
-        _ if endpoint.path == "/jwks.json" => "application/jwk-set+json",
-        _ if endpoint.path == "/docs"
-            || endpoint.path == "/reset-password" && endpoint.method == Method::GET =>
-        {
-            "text/html"
-        }
-        _ => "application/json",
-    }
 }
 
 fn operation_id(endpoint: &Endpoint) -> String {

@@ -4,8 +4,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{Delivery, Outbox, OutboxError};
+use crate::last_resort::without_panic;
 use crate::templates::Templates;
-use crate::{Clock, Config, Mailer, Message, Random};
+use crate::{Clock, Config, Mailer, MailerError, Message, Random};
 
 /// Empties the outbox: claims, renders, sends, settles.
 pub(crate) struct Courier {
@@ -43,7 +44,10 @@ impl Courier {
         let messages = self.outbox.claim(BATCH, now, now.plus(LEASE)).await?;
         for message in &messages {
             let delivery = self.deliver(message).await;
-            self.outbox.settle(message.id, &delivery, self.clock.now()).await?;
+            // A message that is not settled comes again; the others are not to wait for it.
+            if let Err(error) = self.outbox.settle(message.id, &delivery, self.clock.now()).await {
+                tracing::error!(message = %message.id, %error, "a mail was not settled");
+            }
         }
         Ok(messages.len())
     }
@@ -61,7 +65,9 @@ impl Courier {
                 return Delivery::Abandon { reason: error.to_string() };
             }
         };
-        let Err(error) = self.mailer.send(email).await else {
+        let sent = without_panic(self.mailer.send(email)).await;
+        let Err(error) = sent.unwrap_or_else(|| Err(MailerError::temporary("the mailer panicked")))
+        else {
             tracing::debug!(message = %message.id, kind = %message.kind, "a mail was sent");
             return Delivery::Send;
         };

@@ -102,7 +102,9 @@ impl Outbox for StoreOutbox {
                 Err(reason) => {
                     // One that cannot be read must not keep the others from being sent.
                     tracing::error!(message = %id, reason, "a message cannot be read");
-                    connection.message_failed(id, &reason, now).await.map_err(OutboxError::new)?;
+                    if let Err(error) = connection.message_failed(id, &reason, now).await {
+                        tracing::error!(message = %id, %error, "a message was not given up");
+                    }
                 }
             }
         }

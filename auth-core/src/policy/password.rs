@@ -245,14 +245,16 @@ fn is_made_of(folded: &str, word: &str) -> bool {
     repeats(folded, word) || repeats(&letters(folded), &letters(word))
 }
 
-/// Returns the zxcvbn score, from 0 to 4, of the first 100 characters.
+/// Returns the zxcvbn score, from 0 to 4, of as many characters as can be scored quickly: its work
+/// grows with the square of their number, to a second for a hundred.
 ///
 /// zxcvbn takes any unknown character for one of ten, which suits alphabets. Of scripts with thousands
 /// of characters, each that is different counts for half an order of magnitude more.
 fn score(password: &str, words: &BTreeSet<String>) -> u8 {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let estimate = zxcvbn(password, &words);
-    let distinct: HashSet<char> = password.chars().take(100).filter(|&c| is_of_many(c)).collect();
+    let password = Zeroizing::new(password.chars().take(SCORED).collect::<String>());
+    let estimate = zxcvbn(&password, &words);
+    let distinct: HashSet<char> = password.chars().filter(|&c| is_of_many(c)).collect();
     let magnitude = estimate.guesses_log10() + distinct.len() as f64 / 2.0;
     let raised = MAGNITUDES.partition_point(|&bound| bound < magnitude);
     if distinct.is_empty() { estimate.score().into() } else { raised as u8 }
@@ -267,6 +269,9 @@ const COMMON_PASSWORDS: &str = include_str!("common_passwords.txt");
 
 /// Orders of magnitude that zxcvbn's scores 1 to 4 lie above.
 const MAGNITUDES: [f64; 4] = [3.0, 6.0, 8.0, 10.0];
+
+/// How many characters are scored.
+const SCORED: usize = 40;
 
 /// In code points after NFC, which take at most 1 KiB.
 const MAX_LENGTH: usize = 256;

@@ -28,33 +28,6 @@ impl Connection {
             .await?))
     }
 
-    /// Counts one more for each of two subjects, each with its own window, in one statement; returns
-    /// the counts by subject.
-    pub(crate) async fn count_both(
-        &mut self,
-        first: (&str, Timestamp),
-        second: (&str, Timestamp),
-        now: Timestamp,
-    ) -> Result<Vec<(String, i64)>, StoreError> {
-        let sql = "INSERT INTO auth_attempts (subject, count, expires_at)
-                   VALUES ($1, 1, $2), ($3, 1, $4)
-                   ON CONFLICT (subject) DO UPDATE
-                   SET count = CASE WHEN auth_attempts.expires_at <= $5 THEN 1
-                                    ELSE auth_attempts.count + 1 END,
-                       expires_at = CASE WHEN auth_attempts.expires_at <= $5
-                                         THEN excluded.expires_at
-                                         ELSE auth_attempts.expires_at END
-                   RETURNING subject, count";
-        Ok(on!(self, |db| query_as(sql)
-            .bind(first.0)
-            .bind(first.1)
-            .bind(second.0)
-            .bind(second.1)
-            .bind(now)
-            .fetch_all(db)
-            .await?))
-    }
-
     pub(crate) async fn clear_attempts(&mut self, subject: &str) -> Result<(), StoreError> {
         let sql = "DELETE FROM auth_attempts WHERE subject = $1";
         on!(self, |db| {

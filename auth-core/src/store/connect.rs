@@ -30,7 +30,10 @@ impl Store {
     #[cfg(feature = "postgres")]
     pub async fn postgres(url: &str) -> Result<Self, StoreError> {
         let options = sqlx::postgres::PgPoolOptions::new().acquire_timeout(PATIENCE);
-        Self::from_postgres(options.connect(url).await?).await
+        let server = url
+            .parse::<sqlx::postgres::PgConnectOptions>()?
+            .options([("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "30s")]);
+        Self::from_postgres(options.connect_with(server).await?).await
     }
 
     /// Uses a pool of Postgres connections that the host already has.
@@ -67,6 +70,11 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE)
             .pragma("trusted_schema", "OFF");
+        let in_memory = url.contains(":memory:");
+        #[cfg(unix)]
+        if !in_memory {
+            keep_private(options.get_filename());
+        }
         // A database in memory belongs to its one connection, which must never be closed.
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -80,7 +88,7 @@ impl Store {
         let mut migrations = sqlx::migrate!("migrations/sqlite");
         own(&mut migrations).run(&mut *tx).await?;
         tx.commit().await?;
-        let readers = if url.contains(":memory:") {
+        let readers = if in_memory {
             writer.clone()
         } else {
             SqlitePoolOptions::new()
@@ -165,6 +173,17 @@ impl Listener {
         };
         listener.recv().await.map(|_| ())
     }
+}
+
+/// Makes a database that does not exist yet one that only its owner reads, and so the files beside
+/// it, to which SQLite gives the same mode.
+#[cfg(all(unix, feature = "sqlite"))]
+fn keep_private(file: &std::path::Path) {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let mut options = std::fs::OpenOptions::new();
+    // What keeps it from being made is SQLite's to report.
+    let _ = options.write(true).create_new(true).mode(0o600).open(file);
 }
 
 fn own(migrations: &mut Migrator) -> &Migrator {

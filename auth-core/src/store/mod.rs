@@ -3,7 +3,7 @@
 //! Both databases read `$1` placeholders, `ON CONFLICT` and `RETURNING`, and every "now" is a
 //! parameter, so each query in the files beside this one is written once; [`on!`] runs it on
 //! whichever database the connection belongs to. What is checked and changed, is checked and changed
-//! by one statement whose row count decides, so nothing depends on an isolation level.
+//! by one statement whose row count decides; what takes several statements locks the user's row first.
 
 mod attempts;
 mod connect;

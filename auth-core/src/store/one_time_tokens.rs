@@ -1,5 +1,6 @@
 use sqlx::{query, query_as, query_scalar};
 
+use super::users::account_columns;
 use super::{Connection, StoreError, on};
 use crate::crypto::digest::Digest;
 use crate::model::Account;
@@ -68,9 +69,9 @@ impl Connection {
         now: Timestamp,
     ) -> Result<Option<Account>, StoreError> {
         let sql = concat!(
-            "SELECT u.*, EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id)
-                    AS two_factor_enabled
-             FROM auth_users u JOIN auth_one_time_tokens k ON k.user_id = u.id WHERE ",
+            "SELECT ",
+            account_columns!(),
+            " FROM auth_users u JOIN auth_one_time_tokens k ON k.user_id = u.id WHERE ",
             good!()
         );
         Ok(on!(self, |db| query_as(sql)

@@ -1,5 +1,6 @@
 use sqlx::{query, query_as, query_scalar};
 
+use super::users::account_columns;
 use super::{Connection, StoreError, on};
 use crate::crypto::digest::Digest;
 use crate::model::Account;
@@ -36,7 +37,7 @@ pub(crate) struct Rotation {
     pub(crate) successor: Digest,
     pub(crate) now: Timestamp,
     /// An answer to a rotation later than this may be asked for again.
-    pub(crate) grace_since: Timestamp,
+    pub(crate) grace_since: Option<Timestamp>,
     pub(crate) idle_expires_at: Timestamp,
 }
 
@@ -147,7 +148,7 @@ impl Connection {
             .await?))
     }
 
-    /// Revokes the live session whose good or last refresh token this is, whoever presents it.
+    /// Revokes the session of a family, whichever of its tokens was presented.
     pub(crate) async fn revoke_by_refresh_token(
         &mut self,
         family: &Digest,
@@ -227,12 +228,14 @@ impl Connection {
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<Authenticated>, StoreError> {
-        let sql = "SELECT u.*, EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id)
-                          AS two_factor_enabled,
-                          s.id AS session_id, s.authenticated_at
-                   FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id
-                   WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
-                     AND u.disabled_at IS NULL";
+        let sql = concat!(
+            "SELECT ",
+            account_columns!(),
+            ", s.id AS session_id, s.authenticated_at
+             FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id
+             WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
+               AND u.disabled_at IS NULL"
+        );
         Ok(on!(self, |db| query_as(sql).bind(id).bind(now).fetch_optional(db).await?))
     }
 
@@ -257,7 +260,7 @@ impl Connection {
     pub(crate) async fn renew_session(
         &mut self,
         id: SessionId,
-        password_epoch: i64,
+        (password_epoch, factor_epoch): (i64, i64),
         amr: &str,
         renewal: &Renewal,
     ) -> Result<Option<Rotated>, StoreError> {
@@ -267,7 +270,7 @@ impl Connection {
                    WHERE id = $1 AND revoked_at IS NULL
                      AND expires_at > $6 AND idle_expires_at > $6
                      AND EXISTS (SELECT 1 FROM auth_users u
-                                 WHERE u.id = user_id AND u.password_epoch = $2
+                                 WHERE u.id = user_id AND u.password_epoch = $2 AND u.factor_epoch = $8
                                    AND u.disabled_at IS NULL)
                    RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at";
         Ok(on!(self, |db| query_as(sql)
@@ -278,6 +281,7 @@ impl Connection {
             .bind(amr)
             .bind(renewal.now)
             .bind(renewal.idle_expires_at)
+            .bind(factor_epoch)
             .fetch_optional(db)
             .await?))
     }

@@ -15,7 +15,8 @@ pub(crate) struct KeyRow {
 
 impl Connection {
     pub(crate) async fn signing_keys(&mut self) -> Result<Vec<KeyRow>, StoreError> {
-        let sql = "SELECT * FROM auth_signing_keys ORDER BY generation";
+        let sql = "SELECT generation, public_key, seed, active_from FROM auth_signing_keys
+                   ORDER BY generation";
         Ok(on!(self, |db| query_as(sql).fetch_all(db).await?))
     }
 

@@ -21,14 +21,20 @@ pub(crate) struct Pending {
     pub(crate) username: Option<String>,
 }
 
+/// The columns of an [`Account`], of `auth_users u`. Each by its name: a statement that is prepared
+/// as `*` fails for good once a migration of a newer instance adds a column.
+macro_rules! account_columns {
+    () => {
+        "u.id, u.email, u.email_canonical, u.username, u.password_hash, u.password_epoch,
+         u.factor_epoch, u.roles, u.activated_at, u.disabled_at, u.created_at,
+         EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id) AS two_factor_enabled"
+    };
+}
+pub(super) use account_columns;
+
 macro_rules! account {
-    ($($tail:literal),+) => {
-        concat!(
-            "SELECT u.*, EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id)
-                    AS two_factor_enabled
-             FROM auth_users u ",
-            $($tail),+
-        )
+    ($condition:literal) => {
+        concat!("SELECT ", account_columns!(), " FROM auth_users u ", $condition)
     };
 }
 
@@ -63,6 +69,22 @@ impl Connection {
         Ok(())
     }
 
+    /// Locks the rows that a sign-up with a username may change: of the address, and of whoever
+    /// claims the name without having proven an address. All at once and in one order.
+    pub(crate) async fn lock_claimants(
+        &mut self,
+        email: &EmailAddress,
+        username: &Username,
+    ) -> Result<(), StoreError> {
+        on!(self, |db, sql: "SELECT id FROM auth_users
+                             WHERE email_canonical = $1
+                                OR (username_canonical = $2 AND activated_at IS NULL)
+                             ORDER BY id", postgres: " FOR UPDATE"| {
+            query(sql).bind(email.canonical()).bind(username.canonical()).execute(db).await?;
+        });
+        Ok(())
+    }
+
     /// Inserts a user, or starts an unproven one anew: of passwords set before a mailbox was proven,
     /// none survives a second sign-up. `None` if the address has an activated user.
     pub(crate) async fn insert_user(
@@ -91,6 +113,20 @@ impl Connection {
             .await?))
     }
 
+    /// Drops what was set for an address whose mailbox is not proven; its mailed link stays good.
+    pub(crate) async fn drop_unproven_credentials(
+        &mut self,
+        email: &EmailAddress,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE auth_users
+                   SET password_hash = NULL, username = NULL, username_canonical = NULL
+                   WHERE email_canonical = $1 AND activated_at IS NULL";
+        on!(self, |db| {
+            query(sql).bind(email.canonical()).execute(db).await?;
+        });
+        Ok(())
+    }
+
     /// Holds `username` for the address until `until`; false if another has or holds it.
     pub(crate) async fn hold_username(
         &mut self,
@@ -116,6 +152,21 @@ impl Connection {
             .await?
             .rows_affected());
         Ok(held == 1)
+    }
+
+    /// Holds the username of an unproven user for as long as a new link is good.
+    pub(crate) async fn extend_hold(
+        &mut self,
+        id: UserId,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE auth_username_holds SET held_until = $2
+                   WHERE username = (SELECT username_canonical FROM auth_users WHERE id = $1)
+                     AND email = (SELECT email_canonical FROM auth_users WHERE id = $1)";
+        on!(self, |db| {
+            query(sql).bind(id).bind(until).execute(db).await?;
+        });
+        Ok(())
     }
 
     /// Takes `username` from an unproven user of another address, whose hold has lapsed.

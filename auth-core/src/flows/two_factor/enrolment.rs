@@ -71,12 +71,13 @@ impl Auth {
     /// Starts to enrol an authenticator app, in place of an earlier enrolment.
     ///
     /// It counts for nothing until [`confirm_enrolment`](Self::confirm_enrolment), which only the
-    /// same session can call. The host makes sure that the sign-in is recent.
+    /// same session can call.
     ///
     /// # Errors
     ///
-    /// [`Error::TwoFactorAlreadyEnabled`].
+    /// [`Error::ReauthenticationRequired`], [`Error::TwoFactorAlreadyEnabled`].
     pub async fn start_enrolment(&self, session: &CurrentSession) -> Result<Enrolment> {
+        self.require_recent(session)?;
         let user = session.user();
         if user.two_factor_enabled {
             return Err(Error::TwoFactorAlreadyEnabled);
@@ -129,6 +130,7 @@ impl Auth {
         let step = matching_step(&secret, code.expose(), now).ok_or(Error::InvalidCode)?;
 
         let mut unit = self.begin().await?;
+        unit.lock(session).await?;
         unit.tx().change_factors(user.id).await?;
         if !unit.tx().consume_enrolment(&enrolment, now).await? {
             return Err(Error::NoPendingEnrolment);
@@ -147,13 +149,13 @@ impl Auth {
 
     /// Switches the second factor off with one of its codes.
     ///
-    /// The other sessions end, and a notice is mailed. The host makes sure that the sign-in is
-    /// recent.
+    /// The other sessions end, and a notice is mailed.
     ///
     /// # Errors
     ///
-    /// [`Error::TwoFactorNotEnabled`], [`Error::InvalidCode`], [`Error::TooManyRequests`].
+    /// [`Error::ReauthenticationRequired`], [`Error::TwoFactorNotEnabled`], [`Error::InvalidCode`], [`Error::TooManyRequests`].
     pub async fn disable_two_factor(&self, session: &CurrentSession, code: &Code) -> Result<()> {
+        self.require_recent(session)?;
         let (user, account) = (session.user(), &session.0.account);
         if !user.two_factor_enabled {
             return Err(Error::TwoFactorNotEnabled);
@@ -161,6 +163,7 @@ impl Auth {
         let used = self.evaluate_code(user.id, code).await?;
         let now = self.now();
         let mut unit = self.begin().await?;
+        unit.lock(session).await?;
         unit.tx().change_factors(user.id).await?;
         self.spend_code(&mut unit, user.id, &used).await?;
         if !unit.tx().remove_second_factor(user.id).await? {

@@ -94,8 +94,10 @@ impl Auth {
     ) -> Result<Vec<RecoveryCode>> {
         let codes: Vec<_> =
             (0..RECOVERY_CODES).map(|_| RecoveryCode::generate(&*self.0.random)).collect();
-        let digests: Vec<_> =
-            codes.iter().filter_map(|code| recovery_digest(&code.expose().into())).collect();
+        let digests: Vec<_> = codes
+            .iter()
+            .map(|code| recovery_digest(&code.expose().into()).expect("it has the shape of one"))
+            .collect();
         connection.set_recovery_codes(user_id, &digests).await?;
         Ok(codes)
     }

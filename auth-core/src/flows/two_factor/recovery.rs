@@ -26,23 +26,24 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
 impl Auth {
     /// Replaces all recovery codes of a session's user with one of its codes.
     ///
-    /// A notice is mailed. The host makes sure that the sign-in is recent.
+    /// A notice is mailed.
     ///
     /// # Errors
     ///
-    /// [`Error::TwoFactorNotEnabled`], [`Error::InvalidCode`], [`Error::TooManyRequests`].
+    /// [`Error::ReauthenticationRequired`], [`Error::TwoFactorNotEnabled`], [`Error::InvalidCode`], [`Error::TooManyRequests`].
     pub async fn replace_recovery_codes(
         &self,
         session: &CurrentSession,
         code: &Code,
     ) -> Result<Vec<RecoveryCode>> {
+        self.require_recent(session)?;
         let user = session.user();
         if !user.two_factor_enabled {
             return Err(Error::TwoFactorNotEnabled);
         }
         let used = self.evaluate_code(user.id, code).await?;
         let mut unit = self.begin().await?;
-        unit.tx().lock_user(user.id).await?;
+        unit.lock(session).await?;
         self.spend_code(&mut unit, user.id, &used).await?;
         let codes = self.new_recovery_codes(unit.tx(), user.id).await?;
         self.notify(&mut unit, MessageKind::RecoveryCodesReplaced, &session.0.account);
