@@ -22,6 +22,8 @@ CREATE TABLE auth_username_holds (
     held_until INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX auth_username_holds_email ON auth_username_holds (email);
+
 -- At most one live token for each user and purpose: a new one replaces the old.
 CREATE TABLE auth_one_time_tokens (
     user_id        BLOB NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,

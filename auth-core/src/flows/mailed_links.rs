@@ -99,14 +99,15 @@ impl Auth {
         let now = self.now();
         let account = self.0.store.read().await?.account_by_email(email.canonical()).await?;
         let mut unit = self.begin().await?;
+        if purpose == Purpose::Activation {
+            // Before the count, as sign-up does: in the other order the two could deadlock.
+            let until = now.plus(self.0.config.activation_lifetime);
+            unit.tx().extend_holds(email, until, now).await?;
+        }
         let within_limits = self.count_mail(&mut unit, email, purpose, now).await?;
         let account = account.filter(|account| account.disabled_at.is_none() && eligible(account));
         if let Some(account) = account.filter(|_| within_limits) {
             let user = Pending::from(account);
-            if purpose == Purpose::Activation && user.username.is_some() {
-                let until = now.plus(self.0.config.activation_lifetime);
-                unit.tx().extend_hold(user.id, until).await?;
-            }
             self.send_link(&mut unit, &user, purpose, now).await?;
         }
         unit.commit().await

@@ -93,7 +93,10 @@ impl Outbox for StoreOutbox {
     ) -> Result<Vec<Message>, OutboxError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut connection = self.store.write().await.map_err(OutboxError::new)?;
-        let rows = connection.claim_messages(limit, now, until).await.map_err(OutboxError::new)?;
+        let mut rows =
+            connection.claim_messages(limit, now, until).await.map_err(OutboxError::new)?;
+        // In the order in which they were written, as far as one claim goes.
+        rows.sort_by_key(|row| row.created_at);
         let mut messages = Vec::with_capacity(rows.len());
         for row in rows {
             let id = row.id;

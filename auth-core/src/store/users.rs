@@ -154,17 +154,18 @@ impl Connection {
         Ok(held == 1)
     }
 
-    /// Holds the username of an unproven user for as long as a new link is good.
-    pub(crate) async fn extend_hold(
+    /// Holds what is held for the address until `until`, whether or not a user awaits activation
+    /// there: how long a name is held must not tell.
+    pub(crate) async fn extend_holds(
         &mut self,
-        id: UserId,
+        email: &EmailAddress,
         until: Timestamp,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE auth_username_holds SET held_until = $2
-                   WHERE username = (SELECT username_canonical FROM auth_users WHERE id = $1)
-                     AND email = (SELECT email_canonical FROM auth_users WHERE id = $1)";
+                   WHERE email = $1 AND held_until > $3";
         on!(self, |db| {
-            query(sql).bind(id).bind(until).execute(db).await?;
+            query(sql).bind(email.canonical()).bind(until).bind(now).execute(db).await?;
         });
         Ok(())
     }
