@@ -116,6 +116,7 @@ impl fmt::Debug for Account {
 /// One signed-in client: a family of refresh tokens, of which one is good at a time.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, sqlx::FromRow)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = SessionDetails))]
 #[non_exhaustive]
 pub struct Session {
     /// The public name of the session; no secret, and good for nothing but to revoke it.

@@ -215,8 +215,9 @@ impl Connection {
         id: SessionId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM auth_sessions WHERE id = $1 AND revoked_at IS NULL
-                   AND expires_at > $2";
+        let sql = "SELECT 1 FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id
+                   WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
+                     AND u.disabled_at IS NULL";
         let found: Option<i32> =
             on!(self, |db| query_scalar(sql).bind(id).bind(now).fetch_optional(db).await?);
         Ok(found.is_some())
