@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use auth_core::{Auth, Builder, Config, Mailbox, ManualClock, MasterSecret, Timestamp};
 use serde_json::Value;
@@ -67,9 +68,12 @@ impl App {
         Self::serve(self.adapter, self.kind, self.clock.clone(), world, config, parts)
     }
 
-    /// Returns the configuration of [`Self::start`]: every default.
+    /// Returns the configuration of [`Self::start`]: every default, but for the time that answers
+    /// are rounded up to, of which cases have no use.
     pub fn config() -> Config {
-        Config::new("http://127.0.0.1:8000").expect("a loopback address is fit for development")
+        Config::new("http://127.0.0.1:8000")
+            .expect("a loopback address is fit for development")
+            .uniform_time(Duration::from_millis(1))
     }
 
     fn serve(

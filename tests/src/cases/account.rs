@@ -1,0 +1,39 @@
+use serde_json::{Value, json};
+
+use crate::App;
+
+pub(super) fn who_is_signed_in_is_shown(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    let reply = app.get("/me", Some(&tokens.access));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.header("content-type"), "application/json");
+    assert_eq!(reply.header("cache-control"), "no-store");
+    let expected = json!({
+        "id": tokens.body["user"]["id"],
+        "email": person.email,
+        "username": Value::Null,
+        "activated_at": "2023-11-14T22:13:20Z",
+        "two_factor_enabled": false,
+        "roles": [],
+        "created_at": "2023-11-14T22:13:20Z",
+    });
+    assert_eq!(reply.json(), expected);
+    assert_eq!(tokens.body["user"], expected);
+}
+
+pub(super) fn it_is_what_the_database_knows_now(app: &App) {
+    let tokens = app.sign_in(&app.user());
+    app.execute("UPDATE auth_users SET roles = '[\"editor\"]'");
+    app.enable_two_factor(&tokens);
+    let user = app.get("/me", Some(&tokens.access)).json();
+    assert_eq!(user["roles"], json!(["editor"]), "{user}");
+    assert_eq!(user["two_factor_enabled"], true, "{user}");
+}
+
+pub(super) fn somebody_elses_token_shows_somebody_else(app: &App) {
+    let (bob, eve) = (app.user(), app.user());
+    let (of_bob, of_eve) = (app.sign_in(&bob), app.sign_in(&eve));
+    assert_eq!(app.get("/me", Some(&of_bob.access)).json()["email"], bob.email);
+    assert_eq!(app.get("/me", Some(&of_eve.access)).json()["email"], eve.email);
+}

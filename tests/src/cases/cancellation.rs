@@ -1,0 +1,118 @@
+//! A client that goes away leaves everything done or nothing.
+//!
+//! A server drops the future of a request whose connection is gone, at whatever it waits for: here
+//! the same happens at each of its points, one after the other.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use auth_core::{Activate, Error, OneTimeToken, RefreshToken, SignUp};
+
+use super::counting::rows;
+use crate::App;
+use crate::adapters::block_on;
+
+pub(super) fn a_sign_up_is_whole_or_nothing(apps: &[App]) {
+    let app = &apps[0];
+    let (mut nothing, mut points) = (0, 0);
+    loop {
+        points += 1;
+        let person = app.stranger();
+        let input = SignUp {
+            email: person.email.clone(),
+            password: person.password.as_str().into(),
+            username: None,
+        };
+        let ended = block_on(until(points, app.auth.sign_up(input)));
+        let state = state(app, &person.email);
+        assert!(["0 0 0", "1 1 1"].contains(&&*state), "{state} at {points}");
+        if let Some(result) = ended {
+            result.expect("nothing is wrong with it");
+            assert_eq!(state, "1 1 1");
+            break;
+        }
+        nothing += u32::from(state == "0 0 0");
+    }
+    assert!(nothing > 0, "of {points}");
+}
+
+pub(super) fn an_activation_is_whole_or_nothing(apps: &[App]) {
+    let app = &apps[0];
+    let mut points = 0;
+    loop {
+        let person = app.stranger();
+        app.sign_up(&person);
+        let token = app.mailed_token(&person.email);
+        let activated =
+            format!("auth_users WHERE email = '{}' AND activated_at IS NOT NULL", person.email);
+        let ended = loop {
+            points += 1;
+            let input = Activate { token: OneTimeToken::from(&*token), password: None };
+            let ended = block_on(until(points, app.auth.activate(input)));
+            // One user, one link that is mailed, and then either the link or the welcome.
+            let state = state(app, &person.email);
+            assert!(["1 1 1", "1 0 2"].contains(&&*state), "{state} at {points}");
+            if ended.is_some() || state == "1 0 2" {
+                break ended;
+            }
+        };
+        assert_eq!(rows(app, &activated), 1);
+        app.sign_in(&person);
+        match ended {
+            None => {}
+            Some(Ok(())) => break,
+            // What was dropped while it committed may have committed since.
+            Some(Err(error)) => assert!(matches!(error, Error::InvalidToken), "{error:?}"),
+        }
+        app.mails();
+    }
+}
+
+pub(super) fn a_refresh_can_be_asked_for_again(apps: &[App]) {
+    let app = &apps[0];
+    let mut refresh = RefreshToken::from(&*app.sign_in(&app.user()).refresh);
+    // How often it waits depends on how fast the database is, which may answer before it is asked
+    // whether it has.
+    for round in 0..5 {
+        for points in 1.. {
+            let ended = block_on(until(points, app.auth.refresh(&refresh)));
+            let again = block_on(app.auth.refresh(&refresh)).expect("the session goes on");
+            let ended = ended.map(|tokens| tokens.expect("nothing is wrong with it"));
+            if let Some(tokens) = &ended {
+                let both = [tokens, &again].map(|tokens| tokens.refresh_token.expose());
+                assert_eq!(both[0], both[1], "in round {round}");
+            }
+            refresh = again.refresh_token;
+            if ended.is_some() {
+                break;
+            }
+        }
+    }
+    assert_eq!(rows(app, "auth_sessions WHERE revoked_at IS NULL"), 1);
+}
+
+/// How many users, links and messages there are for an address, all of them at one instant.
+fn state(app: &App, email: &str) -> String {
+    let mut texts = app.texts(&format!(
+        "SELECT CAST((SELECT COUNT(*) FROM auth_users WHERE email = '{email}') AS TEXT) || ' ' ||
+                CAST((SELECT COUNT(*) FROM auth_one_time_tokens WHERE email = '{email}') AS TEXT)
+                || ' ' ||
+                CAST((SELECT COUNT(*) FROM auth_messages WHERE recipient = '{email}') AS TEXT)"
+    ));
+    texts.pop().flatten().expect("it is one text")
+}
+
+/// Runs `future` until it has waited `points` times, and drops it there.
+async fn until<F: Future>(points: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut waited = 0;
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => {
+            waited += 1;
+            if waited == points { Poll::Ready(None) } else { Poll::Pending }
+        }
+    })
+    .await
+}

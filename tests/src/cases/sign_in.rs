@@ -1,0 +1,185 @@
+use auth_core::HashParams;
+use serde_json::{Value, json};
+
+use super::assertions::assert_problem;
+use super::probes::{
+    assert_alike, assert_ended, assert_live, assert_refused, claims, refresh, try_sign_in,
+};
+use crate::{App, Request};
+
+pub(super) fn a_session_is_complete(app: &App) {
+    let person = app.user();
+    let body = app.sign_in(&person).body;
+    assert_eq!(
+        keys(&body),
+        [
+            "access_token",
+            "expires_in",
+            "refresh_expires_in",
+            "refresh_token",
+            "status",
+            "token_type",
+            "user"
+        ]
+    );
+    assert_eq!(body["token_type"], "Bearer", "{body}");
+    assert_eq!(body["expires_in"], 600, "{body}");
+    assert_eq!(body["refresh_expires_in"], 14 * 24 * 60 * 60, "{body}");
+    assert_eq!(body["user"]["email"], person.email, "{body}");
+    let refresh = body["refresh_token"].as_str().unwrap_or_default();
+    assert!(refresh.starts_with("rt_") && refresh.len() == 46, "{refresh}");
+}
+
+pub(super) fn whatever_is_wrong_answers_the_same(app: &App) {
+    let person = app.user();
+    let guess = "seven plum tractors hum!";
+    let unknown = try_sign_in(app, &app.stranger().email, &person.password);
+    let wrong = try_sign_in(app, &person.email, guess);
+    let no_address = try_sign_in(app, "nobody", guess);
+    let no_username = app.post("/sign-in", json!({ "username": "a b", "password": guess }));
+    let password_hash = app.texts("SELECT password_hash FROM auth_users")[0].clone();
+
+    app.execute("UPDATE auth_users SET disabled_at = created_at");
+    let disabled = try_sign_in(app, &person.email, &person.password);
+    app.execute("UPDATE auth_users SET disabled_at = NULL, password_hash = NULL");
+    let without_password = try_sign_in(app, &person.email, &person.password);
+    assert_problem(&unknown, 401, "invalid_credentials");
+    assert_eq!(unknown.header("www-authenticate"), "Bearer");
+    assert_alike([&unknown, &wrong, &no_address, &no_username, &disabled, &without_password]);
+
+    let password_hash = password_hash.expect("there was a password");
+    app.execute(&format!("UPDATE auth_users SET password_hash = '{password_hash}'"));
+    app.sign_in(&person);
+}
+
+pub(super) fn a_broken_hash_is_a_wrong_password(app: &App) {
+    let person = app.user();
+    let salt_and_hash = "c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    for hash in [
+        String::new(),
+        "plain".to_owned(),
+        "☃$☃".to_owned(),
+        format!("$argon2id$v=19$m=4194304,t=9999,p=1${salt_and_hash}"),
+        "$argon2id$v=19$m=19456,t=2,p=1$$".to_owned(),
+    ] {
+        app.execute(&format!("UPDATE auth_users SET password_hash = '{hash}'"));
+        let reply = try_sign_in(app, &person.email, &person.password);
+        assert_problem(&reply, 401, "invalid_credentials");
+        // Whatever limits wrong passwords, they are no part of this.
+        app.clock.advance(std::time::Duration::from_secs(60 * 60));
+    }
+}
+
+pub(super) fn an_address_is_known_in_any_case_and_a_password_only_as_it_is(app: &App) {
+    let person = app.user();
+    let reply = try_sign_in(app, &person.email.to_uppercase(), &person.password);
+    assert_eq!(App::tokens(&reply).body["user"]["email"], person.email);
+    for password in [person.password.to_uppercase(), format!("{} ", person.password)] {
+        let reply = try_sign_in(app, &person.email, &password);
+        assert_problem(&reply, 401, "invalid_credentials");
+    }
+}
+
+pub(super) fn every_sign_in_is_a_session_of_its_own(app: &App) {
+    let person = app.user();
+    let first = app.sign_in(&person);
+    let body = json!({ "email": person.email, "password": person.password });
+    let request = Request::post("/sign-in", &body).bearer(&first.access);
+    let second = App::tokens(&app.send(&request));
+    assert_ne!(claims(&first.access)["sid"], claims(&second.access)["sid"]);
+    assert_ne!(first.refresh[..24], second.refresh[..24]);
+    assert_live(app, &first);
+    assert_live(app, &second);
+}
+
+pub(super) fn a_second_factor_comes_before_any_token(app: &App) {
+    let person = app.user();
+    app.enable_two_factor(&app.sign_in(&person));
+    let reply = try_sign_in(app, &person.email, &person.password);
+    let body = reply.json();
+    assert_eq!(reply.status, 200, "{body}");
+    assert_eq!(keys(&body), ["expires_in", "methods", "mfa_token", "status"]);
+    assert_eq!(body["status"], "mfa_required", "{body}");
+    assert_eq!(body["methods"], json!(["totp", "recovery_code"]), "{body}");
+    assert_eq!(body["expires_in"], 300, "{body}");
+    assert!(reply.all("set-cookie").is_empty(), "{:?}", reply.headers);
+
+    let ticket = body["mfa_token"].as_str().expect("there is a ticket");
+    assert_problem(&app.get("/me", Some(ticket)), 401, "unauthenticated");
+    assert_problem(&refresh(app, ticket), 401, "invalid_refresh_token");
+    let wrong = try_sign_in(app, &person.email, "not the password at all");
+    assert_problem(&wrong, 401, "invalid_credentials");
+}
+
+pub(super) fn no_way_to_a_session_is_open_to_the_disabled(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    app.post("/request-password-reset", json!({ "email": person.email }));
+    let reset = app.mailed_token(&person.email);
+    app.execute("UPDATE auth_users SET disabled_at = created_at");
+
+    let reply = try_sign_in(app, &person.email, &person.password);
+    assert_problem(&reply, 401, "invalid_credentials");
+    assert_problem(&refresh(app, &tokens.refresh), 401, "invalid_refresh_token");
+    assert_problem(&app.get("/me", Some(&tokens.access)), 401, "unauthenticated");
+    let again = json!({ "password": person.password });
+    let reply = app.post_as(&tokens.access, "/reauthenticate", again);
+    assert_problem(&reply, 401, "unauthenticated");
+    let body = json!({ "token": reset, "password": person.password });
+    assert_problem(&app.post("/reset-password", body), 400, "invalid_token");
+    app.post("/request-password-reset", json!({ "email": person.email }));
+    assert_eq!(app.mails().len(), 0, "and no link is mailed");
+}
+
+pub(super) fn input_is_strict(app: &App) {
+    let send = |body: Value| app.post("/sign-in", body);
+    for body in [
+        json!({ "email": "a@x.example", "password": 123_456 }),
+        json!({ "email": {}, "password": "x" }),
+        json!({ "email": ["a@x.example"], "password": "x" }),
+        json!({ "email": "a@x.example", "password": null }),
+        json!({ "email": "a@x.example", "password": true }),
+        json!({ "email": "a@x.example", "password": "x", "remember": true }),
+        json!(["a@x.example", "x"]),
+    ] {
+        assert_problem(&send(body), 400, "malformed_request");
+    }
+    assert_refused(
+        &send(json!({ "email": "a@x.example", "password": "" })),
+        "#/password",
+        "required",
+    );
+    assert_refused(&send(json!({ "email": "a@x.example" })), "#/password", "required");
+    assert_refused(&send(json!({ "password": "x" })), "#/email", "required");
+    let both = json!({ "email": "a@x.example", "username": "abc", "password": "x" });
+    assert_refused(&send(both), "#/username", "conflict");
+}
+
+pub(super) fn a_hash_of_another_cost_is_replaced(app: &App) {
+    let hash = || app.texts("SELECT password_hash FROM auth_users")[0].clone().unwrap_or_default();
+    let person = app.user();
+    assert!(hash().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash());
+    let params = HashParams::new(19_456, 3, 1).expect("it is above the floor");
+    let costlier = app.beside(App::config().hash_params(params), |builder| builder);
+    try_sign_in(&costlier, &person.email, "not the password at all");
+    assert!(hash().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash());
+    costlier.sign_in(&person);
+    assert!(hash().starts_with("$argon2id$v=19$m=19456,t=3,p=1$"), "{}", hash());
+    app.sign_in(&person);
+}
+
+pub(super) fn a_deleted_user_is_nobody(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    app.execute("DELETE FROM auth_users");
+    assert_ended(app, &tokens);
+    let reply = try_sign_in(app, &person.email, &person.password);
+    assert_problem(&reply, 401, "invalid_credentials");
+}
+
+fn keys(object: &Value) -> Vec<&str> {
+    let mut keys: Vec<_> =
+        object.as_object().expect("it is an object").keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
