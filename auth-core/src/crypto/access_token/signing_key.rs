@@ -114,6 +114,27 @@ mod tests {
         assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x"]);
     }
 
+    /// C2SP Wycheproof: garbage, truncation, other encodings and malleable forms among them.
+    #[test]
+    fn only_valid_signatures_of_the_published_vectors_verify() {
+        use wycheproof::TestResult;
+        use wycheproof::eddsa::{TestName, TestSet};
+
+        let set = TestSet::load(TestName::Ed25519).unwrap();
+        for group in &set.test_groups {
+            let public = group.key.pk.as_slice().try_into().unwrap();
+            let key = ed25519_dalek::VerifyingKey::from_bytes(public).unwrap();
+            let key = VerifyingKey { key, kid: thumbprint(public) };
+            for test in &group.tests {
+                let signature = test.sig.as_slice().try_into();
+                let verified = signature.is_ok_and(|bytes| key.verifies(&test.msg, bytes));
+                let valid = test.result == TestResult::Valid;
+                assert_eq!(verified, valid, "{}: {}", test.tc_id, test.comment);
+            }
+        }
+        assert_eq!(set.number_of_tests, 151);
+    }
+
     #[test]
     fn a_seed_is_not_printed() {
         let key = SigningKey::from_seed(&[7; 32]);
