@@ -46,7 +46,7 @@ impl Courier {
             let delivery = self.deliver(message).await;
             // A message that is not settled comes again; the others are not to wait for it.
             if let Err(error) = self.outbox.settle(message.id, &delivery, self.clock.now()).await {
-                tracing::error!(message = %message.id, %error, "a mail was not settled");
+                tracing::error!(mail = %message.id, %error, "a mail was not settled");
             }
         }
         Ok(messages.len())
@@ -55,20 +55,20 @@ impl Courier {
     async fn deliver(&self, message: &Message) -> Delivery {
         let now = self.clock.now();
         if message.not_after.is_some_and(|not_after| not_after <= now) {
-            tracing::warn!(message = %message.id, kind = %message.kind, "a mail expired unsent");
+            tracing::warn!(mail = %message.id, kind = %message.kind, "a mail expired unsent");
             return Delivery::Abandon { reason: "its token expired before it was sent".to_owned() };
         }
         let email = match self.templates.email(message, &self.config, now) {
             Ok(email) => email,
             Err(error) => {
-                tracing::error!(message = %message.id, kind = %message.kind, %error, "a mail cannot be rendered");
+                tracing::error!(mail = %message.id, kind = %message.kind, %error, "a mail cannot be rendered");
                 return Delivery::Abandon { reason: error.to_string() };
             }
         };
         let sent = without_panic(self.mailer.send(email)).await;
         let Err(error) = sent.unwrap_or_else(|| Err(MailerError::temporary("the mailer panicked")))
         else {
-            tracing::debug!(message = %message.id, kind = %message.kind, "a mail was sent");
+            tracing::debug!(mail = %message.id, kind = %message.kind, "a mail was sent");
             return Delivery::Send;
         };
         let reason = match std::error::Error::source(&error) {
@@ -76,11 +76,11 @@ impl Courier {
             None => error.to_string(),
         };
         if error.is_permanent() || message.attempts >= ATTEMPTS {
-            tracing::error!(message = %message.id, kind = %message.kind, reason, "a mail is given up");
+            tracing::error!(mail = %message.id, kind = %message.kind, reason, "a mail is given up");
             return Delivery::Abandon { reason };
         }
         let at = now.plus(backoff(message.attempts, &*self.random));
-        tracing::warn!(message = %message.id, kind = %message.kind, reason, %at, "a mail is tried again later");
+        tracing::warn!(mail = %message.id, kind = %message.kind, reason, %at, "a mail is tried again later");
         Delivery::Retry { at, reason }
     }
 }

@@ -104,9 +104,9 @@ impl Outbox for StoreOutbox {
                 Ok(message) => messages.push(message),
                 Err(reason) => {
                     // One that cannot be read must not keep the others from being sent.
-                    tracing::error!(message = %id, reason, "a message cannot be read");
+                    tracing::error!(mail = %id, reason, "a message cannot be read");
                     if let Err(error) = connection.message_failed(id, &reason, now).await {
-                        tracing::error!(message = %id, %error, "a message was not given up");
+                        tracing::error!(mail = %id, %error, "a message was not given up");
                     }
                 }
             }
