@@ -42,7 +42,7 @@ use auth_core::{Auth, Error, Peer, User};
 
 /// Mounts every endpoint of `auth` under `prefix`, and makes `auth` known to the extractors.
 ///
-/// `prefix` is what [`Config::mount`](auth_core::Config::mount) says: links and cookies lead there.
+/// `prefix` is what [`Config::mount`](auth_core::Config::mount) says: links lead there.
 ///
 /// Each is a resource of its own, so that the host's middleware and metrics see them apart.
 /// Everything else under `prefix` is answered 404 by `auth`.

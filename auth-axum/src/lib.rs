@@ -53,7 +53,7 @@ use axum::routing::{MethodRouter, any};
 
 /// Returns every endpoint of [`Auth`] under `prefix`, ready to merge.
 ///
-/// `prefix` is what [`Config::mount`](auth_core::Config::mount) says: links and cookies lead there.
+/// `prefix` is what [`Config::mount`](auth_core::Config::mount) says: links lead there.
 ///
 /// Each is a route of its own, so that the host's middleware and metrics see them apart. Everything
 /// else under `prefix` is answered 404 by [`Auth`].

@@ -1,11 +1,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHash;
 use crate::crypto::seal::Sealer;
 use crate::http::client_address::client_address;
+use crate::last_resort::without_panic;
 use crate::outbox::Courier;
 use crate::revocations::Revocations;
 use crate::store::{Authenticated, Connection};
@@ -29,7 +32,7 @@ pub(crate) struct Inner {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
-    /// The development mailbox, if the mailer is one.
+    /// The development mailbox, if there is one to show.
     pub(crate) mailbox: Option<Mailbox>,
     pub(crate) templates: Arc<Templates>,
     pub(crate) hashing: HashingPool,
@@ -167,24 +170,25 @@ impl Unit<'_> {
         self.revoked.extend(sessions);
     }
 
-    pub(crate) async fn commit(mut self) -> Result<()> {
-        let Inner { outbox, revocations, .. } = &*self.auth.0;
-        outbox.stage(&mut self.tx, &self.messages).await?;
-        self.tx.commit().await?;
-        revocations.insert(self.revoked, self.auth.now());
-        if !self.messages.is_empty() {
-            // What has committed happens: neither a client that goes away nor an error undoes it.
-            let (outbox, messages) = (Arc::clone(outbox), self.messages);
-            let published = tokio::spawn(async move {
-                if let Err(error) = outbox.publish(&messages).await {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "mails were not published"
-                    );
+    pub(crate) async fn commit(self) -> Result<()> {
+        let Self { auth, mut tx, messages, revoked } = self;
+        auth.0.outbox.stage(&mut tx, &messages).await?;
+        let auth = auth.clone();
+        // From here on a client that goes away stops nothing: what commits is revoked and published.
+        let finish = async move {
+            tx.commit().await?;
+            auth.0.revocations.insert(revoked, auth.now());
+            match without_panic(auth.0.outbox.publish(&messages)).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "mails were not published");
                 }
-            });
-            let _ = published.await;
-        }
-        Ok(())
+                None => tracing::error!("mails were not published: the outbox panicked"),
+            }
+            Ok(())
+        };
+        let finished = tokio::spawn(finish.in_current_span()).await;
+        finished.unwrap_or_else(|error| Err(Error::internal(error)))
     }
 }

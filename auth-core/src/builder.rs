@@ -54,7 +54,9 @@ impl Builder {
         self
     }
 
-    /// Keeps e-mails in a development mailbox, and shows it at the development paths.
+    /// Sends e-mails to a development mailbox, and shows it at the development paths.
+    ///
+    /// A [`mailer`](Self::mailer) that is set later sends them instead, and may fill the mailbox too.
     ///
     /// # Security
     ///

@@ -265,10 +265,7 @@ fn bounded(
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    Err(ConfigError::new(
-        key,
-        format!("must be between {} s and {} s", least.as_secs(), most.as_secs()),
-    ))
+    Err(ConfigError::new(key, format!("must be between {least:?} and {most:?}")))
 }
 
 fn origin(key: &'static str, text: &str) -> Result<Url, ConfigError> {

@@ -29,6 +29,28 @@ pub struct Message {
     pub attempts: u32,
 }
 
+impl Message {
+    /// Makes a message without a token, for outboxes that read their own records back.
+    #[must_use]
+    pub fn new(
+        id: MessageId,
+        kind: MessageKind,
+        recipient: impl Into<String>,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            kind,
+            recipient: recipient.into(),
+            username: None,
+            token: None,
+            created_at,
+            not_after: None,
+            attempts: 0,
+        }
+    }
+}
+
 /// What an e-mail says; its name is the name of its templates.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -84,7 +106,8 @@ impl MessageKind {
     }
 
     /// Returns the kind of that stable name.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }

@@ -29,7 +29,10 @@ impl Revocations {
 
     /// Adds what this instance has revoked.
     pub(crate) fn insert(&self, sessions: impl IntoIterator<Item = SessionId>, now: Timestamp) {
-        self.lock().revoked.extend(sessions.into_iter().map(|session| (session, now)));
+        let mut state = self.lock();
+        let kept = self.kept;
+        state.revoked.retain(|_, at| now.since(*at) <= kept);
+        state.revoked.extend(sessions.into_iter().map(|session| (session, now)));
     }
 
     /// Adds what the database knew at `now`, and forgets what no longer matters.

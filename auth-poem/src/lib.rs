@@ -39,7 +39,7 @@ use poem::{Endpoint, FromRequest, Request, RequestBody, Response, Result, Route}
 
 /// Adds every endpoint of `auth` under `prefix` to `route`.
 ///
-/// `prefix` is what [`Config::mount`](auth_core::Config::mount) says: links and cookies lead there.
+/// `prefix` is what [`Config::mount`](auth_core::Config::mount) says: links lead there.
 ///
 /// Each is a route of its own, so that the host's middleware and metrics see them apart. Everything
 /// else under `prefix` is answered 404 by `auth`.

@@ -158,7 +158,7 @@ fn kid(header: &[u8]) -> Option<String> {
     let kid = string(&mut header, "kid")?;
     let known = header.is_empty()
         && alg == ALG
-        && (typ == TYP || typ == TYP_LONG)
+        && typ == TYP
         && (1..=MAX_KID_BYTES).contains(&kid.len())
         && kid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     known.then_some(kid)
@@ -229,7 +229,6 @@ fn secs(object: &mut Map<String, Value>, name: &str) -> Option<i64> {
 
 const ALG: &str = "EdDSA";
 const TYP: &str = "at+jwt";
-const TYP_LONG: &str = "application/at+jwt";
 const MAX_BYTES: usize = 4 * 1024;
 const MAX_KID_BYTES: usize = 64;
 const MAX_LEEWAY_SECS: i64 = 30;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Threads of its own for password hashing, with a short queue in front.
 ///
@@ -14,6 +14,9 @@ use tokio::sync::oneshot;
 /// threads, and what cannot start soon is refused, so that the caller can answer 503 at once.
 pub(crate) struct HashingPool {
     shared: Arc<Shared>,
+    /// One for each job that runs or may wait in the queue.
+    places: Arc<Semaphore>,
+    patience: Duration,
 }
 
 /// There is no capacity for the job: it did not run, or broke off.
@@ -23,7 +26,8 @@ pub(crate) struct Saturated;
 impl HashingPool {
     /// Starts `threads` threads.
     ///
-    /// At most `queue` jobs wait (both numbers are taken as at least one); a job that has waited for `patience` is refused instead of run.
+    /// At most `queue` jobs wait (both numbers are taken as at least one), and callers beyond that
+    /// wait for a place; whoever has waited for `patience` in all is refused instead.
     ///
     /// # Panics
     ///
@@ -32,11 +36,11 @@ impl HashingPool {
         let shared = Arc::new(Shared {
             state: Mutex::new(State { jobs: VecDeque::with_capacity(queue), closed: false }),
             changed: Condvar::new(),
-            queue: queue.max(1),
             patience,
         });
-        let pool = Self { shared };
-        for number in 1..=threads.max(1) {
+        let (threads, queue) = (threads.max(1), queue.max(1));
+        let pool = Self { shared, places: Arc::new(Semaphore::new(threads + queue)), patience };
+        for number in 1..=threads {
             let shared = Arc::clone(&pool.shared);
             thread::Builder::new()
                 .name(format!("auth-hash-{number}"))
@@ -59,14 +63,21 @@ impl HashingPool {
     ///
     /// # Errors
     ///
-    /// [`Saturated`] if the queue is full, if the job waited too long, or if `work` panicked.
+    /// [`Saturated`] if the job waited too long, for a place in the queue and in it, or if `work`
+    /// panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Saturated> {
+        let arrived = Instant::now();
+        if self.places.available_permits() == 0 {
+            self.shared.forget_abandoned();
+        }
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = tokio::time::timeout(self.patience, place).await;
+        let place = place.map_err(|_| Saturated)?.map_err(|_| Saturated)?;
         let (answer, answered) = oneshot::channel();
-        self.shared
-            .submit(Job { queued: Instant::now(), task: Box::new(Task { work, answer }) })?;
+        self.shared.submit(Job { arrived, task: Box::new(Task { work, answer, place }) });
         answered.await.map_err(|_| Saturated)
     }
 }
@@ -82,14 +93,13 @@ impl Drop for HashingPool {
 
 impl fmt::Debug for HashingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HashingPool").field("queue", &self.shared.queue).finish_non_exhaustive()
+        f.debug_struct("HashingPool").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
-    queue: usize,
     patience: Duration,
 }
 
@@ -99,17 +109,14 @@ struct State {
 }
 
 impl Shared {
-    fn submit(&self, job: Job) -> Result<(), Saturated> {
-        let mut state = self.lock();
-        if state.jobs.len() >= self.queue {
-            state.jobs.retain(|job| self.is_worth_running(job));
-        }
-        if state.jobs.len() >= self.queue {
-            return Err(Saturated);
-        }
-        state.jobs.push_back(job);
+    fn submit(&self, job: Job) {
+        self.lock().jobs.push_back(job);
         self.changed.notify_one();
-        Ok(())
+    }
+
+    /// Gives back the places of jobs whose callers have gone.
+    fn forget_abandoned(&self) {
+        self.lock().jobs.retain(|job| self.is_worth_running(job));
     }
 
     fn work(&self) {
@@ -135,7 +142,7 @@ impl Shared {
     }
 
     fn is_worth_running(&self, job: &Job) -> bool {
-        job.task.is_awaited() && job.queued.elapsed() < self.patience
+        job.task.is_awaited() && job.arrived.elapsed() < self.patience
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -144,7 +151,7 @@ impl Shared {
 }
 
 struct Job {
-    queued: Instant,
+    arrived: Instant,
     task: Box<dyn Run>,
 }
 
@@ -156,6 +163,7 @@ trait Run: Send {
 struct Task<T, W> {
     work: W,
     answer: oneshot::Sender<T>,
+    place: OwnedSemaphorePermit,
 }
 
 impl<T: Send, W: FnOnce() -> T + Send> Run for Task<T, W> {
@@ -164,11 +172,12 @@ impl<T: Send, W: FnOnce() -> T + Send> Run for Task<T, W> {
     }
 
     fn run(self: Box<Self>) {
-        let Self { work, answer } = *self;
+        let Self { work, answer, place } = *self;
         // The thread outlives a panic; nothing that the work has touched is used again.
         if let Ok(result) = catch_unwind(AssertUnwindSafe(work)) {
             let _ = answer.send(result);
         }
+        drop(place);
     }
 }
 
@@ -210,9 +219,9 @@ mod tests {
         assert!(matches!(name, Ok(Some(name)) if name.starts_with("auth-hash-")));
     }
 
-    #[tokio::test]
-    async fn a_full_queue_refuses_at_once_and_an_abandoned_job_makes_room_and_never_runs() {
-        let pool = HashingPool::new(1, 1, FOREVER);
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_refuses_in_time_and_an_abandoned_job_makes_room_and_never_runs() {
+        let pool = HashingPool::new(1, 1, Duration::from_secs(60));
         let (work, has_started, go_on) = holding();
         let mut running = pin!(pool.run(work));
         submit(running.as_mut());
@@ -222,6 +231,7 @@ mod tests {
         let flag = Arc::clone(&ran);
         let mut abandoned = Box::pin(pool.run(move || flag.store(true, Ordering::SeqCst)));
         submit(abandoned.as_mut());
+        // Nothing else is to be done, so the clock jumps to when the patience ends.
         assert_eq!(pool.run(|| ()).await, Err(Saturated));
 
         drop(abandoned);
@@ -230,6 +240,20 @@ mod tests {
         go_on.send(()).unwrap();
         assert_eq!((running.await, kept.await), (Ok(()), Ok(7)));
         assert!(!ran.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn more_jobs_than_places_wait_for_one_and_all_run() {
+        let pool = Arc::new(HashingPool::new(1, 1, FOREVER));
+        let jobs: Vec<_> = (0..16)
+            .map(|number| {
+                let pool = Arc::clone(&pool);
+                tokio::spawn(async move { pool.run(move || number).await })
+            })
+            .collect();
+        for (number, job) in jobs.into_iter().enumerate() {
+            assert_eq!(job.await.unwrap(), Ok(number));
+        }
     }
 
     #[tokio::test]

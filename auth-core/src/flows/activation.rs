@@ -2,8 +2,8 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::passwords::NewPassword;
-use super::{email, required};
+use super::passwords::PasswordOwner;
+use super::{Recipient, email, required};
 use crate::crypto::digest::Digest;
 use crate::http::input::{json, prefers_html};
 use crate::http::reply::{self, Status, accepted};
@@ -59,16 +59,6 @@ pub struct Activate {
     pub password: Option<Password>,
 }
 
-/// An address that a mail is asked for.
-#[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub(super) struct Recipient {
-    #[cfg_attr(feature = "openapi", schema(required = true))]
-    #[serde(default)]
-    pub(super) email: String,
-}
-
 impl Auth {
     /// Activates the user whose mailbox a token proves, and mails a welcome.
     ///
@@ -79,19 +69,15 @@ impl Auth {
     pub async fn activate(&self, input: Activate) -> Result<()> {
         let Activate { token, password } = input;
         let digest = Digest::of(token.expose().as_bytes());
-        let account = self.awaiting_activation(&token, &digest).await?;
+        let account = self.awaiting_activation(&token).await?;
         let hash = match password {
             Some(password) => {
-                Some(self.hash_password(password, NewPassword::of(&account, "#/password")).await?)
+                Some(self.hash_password(password, PasswordOwner::of(&account, "#/password")).await?)
             }
-            None if account.password_hash.is_none() => {
-                return Err(Error::field(FieldError::new(
-                    "#/password",
-                    "required",
-                    "This address was signed up more than once. Choose the password of the account.",
-                )));
+            None => {
+                needs_no_password(&account)?;
+                None
             }
-            None => None,
         };
         let now = self.now();
         let mut unit = self.begin().await?;
@@ -122,12 +108,21 @@ impl Auth {
         self.in_uniform_time(self.request_link(&address, Purpose::Activation, awaits)).await
     }
 
-    async fn awaiting_activation(&self, token: &OneTimeToken, digest: &Digest) -> Result<Account> {
+    async fn awaiting_activation(&self, token: &OneTimeToken) -> Result<Account> {
         required("#/token", token.expose().is_empty())?;
+        let digest = Digest::of(token.expose().as_bytes());
         let mut connection = self.0.store.read().await?;
-        let account = connection.token_owner(Purpose::Activation, digest, self.now()).await?;
+        let account = connection.token_owner(Purpose::Activation, &digest, self.now()).await?;
         account.ok_or(Error::InvalidToken)
     }
+}
+
+fn needs_no_password(account: &Account) -> Result<()> {
+    if account.password_hash.is_some() {
+        return Ok(());
+    }
+    let detail = "This address was signed up more than once. Choose the password of the account.";
+    Err(Error::field(FieldError::new("#/password", "required", detail)))
 }
 
 async fn activate(auth: &Auth, request: Request) -> Result<Response> {
@@ -147,7 +142,7 @@ async fn activate_by_link(auth: &Auth, request: Request) -> Result<Response> {
         return Err(Error::Malformed("it carries two tokens".to_owned()));
     }
     if request.method() == Method::HEAD {
-        auth.awaiting_activation(&token, &Digest::of(token.expose().as_bytes())).await?;
+        needs_no_password(&auth.awaiting_activation(&token).await?)?;
     } else {
         auth.activate(Activate { token, password: None }).await?;
     }

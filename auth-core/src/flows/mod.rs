@@ -8,7 +8,7 @@ mod activation;
 mod development;
 mod discovery;
 mod issuance;
-mod mailed_links;
+mod mails;
 mod password_reset;
 mod passwords;
 mod reauthentication;
@@ -19,7 +19,10 @@ mod sign_out;
 mod sign_up;
 mod two_factor;
 
-use tokio::time::MissedTickBehavior;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::Instant;
 
 pub use activation::Activate;
 pub use issuance::Tokens;
@@ -63,13 +66,28 @@ impl Auth {
     /// Answers a whole number of fixed times after it began, nearly always one, so that nobody can
     /// tell from the time what was found.
     async fn in_uniform_time<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut ticks = tokio::time::interval(self.0.config.uniform_time);
-        ticks.tick().await;
-        let result = work.await;
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        ticks.tick().await;
-        result
+        rounded_up(self.0.config.uniform_time, work).await
     }
+}
+
+async fn rounded_up<T>(period: Duration, work: impl Future<Output = T>) -> T {
+    let mut answer_at = Instant::now() + period;
+    let result = work.await;
+    while answer_at < Instant::now() {
+        answer_at += period;
+    }
+    tokio::time::sleep_until(answer_at).await;
+    result
+}
+
+/// An address that a mail is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+struct Recipient {
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    email: String,
 }
 
 /// Reads an address that a mail is asked for.
@@ -83,4 +101,19 @@ fn email(text: &str) -> Result<EmailAddress> {
 
 fn required(pointer: &'static str, is_empty: bool) -> Result<()> {
     if is_empty { Err(Error::field(FieldError::required(pointer))) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_come_at_whole_multiples_however_long_the_work_took() {
+        let period = Duration::from_millis(100);
+        for (work, answered) in [(0, 100), (99, 100), (130, 200), (250, 300)] {
+            let started = Instant::now();
+            rounded_up(period, tokio::time::sleep(Duration::from_millis(work))).await;
+            assert_eq!(started.elapsed(), Duration::from_millis(answered), "{work}");
+        }
+    }
 }

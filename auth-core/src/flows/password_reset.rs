@@ -1,9 +1,8 @@
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::activation::Recipient;
-use super::passwords::NewPassword;
-use super::{email, required};
+use super::passwords::PasswordOwner;
+use super::{Recipient, email, required};
 use crate::crypto::digest::Digest;
 use crate::http::input::json;
 use crate::http::reply::{self, Status, accepted};
@@ -87,7 +86,7 @@ impl Auth {
         let account = connection.token_owner(Purpose::PasswordReset, &digest, self.now()).await?;
         drop(connection);
         let account = account.ok_or(Error::InvalidToken)?;
-        let whose = NewPassword::of(&account, "#/password");
+        let whose = PasswordOwner::of(&account, "#/password");
         let hash = self.hash_password(password, whose).await?;
 
         let now = self.now();

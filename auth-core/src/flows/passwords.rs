@@ -7,13 +7,13 @@ use crate::model::Account;
 use crate::{Auth, Config, Error, FieldError, Password, Result};
 
 /// Where a password stands in a request, and whose it is to be.
-pub(super) struct NewPassword {
+pub(super) struct PasswordOwner {
     pub(super) pointer: &'static str,
     pub(super) email: String,
     pub(super) username: Option<String>,
 }
 
-impl NewPassword {
+impl PasswordOwner {
     pub(super) fn of(account: &Account, pointer: &'static str) -> Self {
         let email = account.email_canonical.clone();
         Self { pointer, email, username: account.user.username.clone() }
@@ -25,7 +25,7 @@ impl Auth {
     pub(super) async fn hash_password(
         &self,
         password: Password,
-        whose: NewPassword,
+        whose: PasswordOwner,
     ) -> Result<PasswordHash> {
         let (params, random) = (self.0.config.hash_params, Arc::clone(&self.0.random));
         let config = Arc::clone(&self.0.config);
@@ -41,7 +41,7 @@ impl Auth {
     pub(super) async fn judge_password(
         &self,
         password: Password,
-        whose: NewPassword,
+        whose: PasswordOwner,
     ) -> Result<()> {
         let config = Arc::clone(&self.0.config);
         let judged = self.0.hashing.run(move || judge(&config, &password, &whose));
@@ -82,7 +82,7 @@ impl Auth {
     }
 }
 
-fn judge(config: &Config, password: &Password, whose: &NewPassword) -> Result<(), FieldError> {
+fn judge(config: &Config, password: &Password, whose: &PasswordOwner) -> Result<(), FieldError> {
     let pointer = whose.pointer;
     if password.expose().is_empty() {
         return Err(FieldError::required(pointer));

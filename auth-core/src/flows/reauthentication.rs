@@ -50,13 +50,12 @@ impl Auth {
         session: CurrentSession,
         input: Reauthenticate,
     ) -> Result<Tokens> {
-        let CurrentSession(current) = session;
-        let (account, session_id) = (current.account, current.session_id);
+        let account = &session.0.account;
         let Reauthenticate { password, code } = input;
         if password.expose().is_empty() {
             return Err(Error::field(FieldError::required("#/password")));
         }
-        self.check_password(Some(&account), password).await?;
+        self.check_password(Some(account), password).await?;
         let (amr, used) = if account.user.two_factor_enabled {
             let code = code
                 .filter(|code| !code.expose().is_empty())
@@ -71,14 +70,14 @@ impl Auth {
         let refresh = RefreshSecret::generate(&*self.0.random);
         let renewal = self.renewal(&refresh, now);
         let mut unit = self.begin().await?;
-        unit.tx().lock_user(account.user.id).await?;
+        unit.lock(&session).await?;
         if let Some(used) = used {
             self.spend_code(&mut unit, account.user.id, &used).await?;
         }
         let renewed = unit
             .tx()
             .renew_session(
-                session_id,
+                session.id(),
                 (account.password_epoch, account.factor_epoch),
                 amr.as_str(),
                 &renewal,
@@ -86,7 +85,7 @@ impl Auth {
             .await?
             .ok_or(STALE)?;
         unit.commit().await?;
-        self.tokens(Issued { session: renewed, refresh }, account.user, now).await
+        self.tokens(Issued { session: renewed, refresh }, session.into_user(), now).await
     }
 }
 

@@ -79,7 +79,7 @@ impl Auth {
     async fn detect_reuse(&self, presented: &RefreshSecret, now: Timestamp) -> Result<()> {
         let mut unit = self.begin().await?;
         let (family, digest) = (presented.family(), presented.digest());
-        let Some((session, user_id)) = unit.tx().revoke_family(&family, &digest, now).await? else {
+        let Some((session, user_id)) = unit.tx().revoke_reused(&family, &digest, now).await? else {
             return Ok(());
         };
         tracing::warn!(%session, user = %user_id, "a used refresh token was presented: its session is revoked");

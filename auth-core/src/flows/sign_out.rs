@@ -27,6 +27,7 @@ struct SignOut {
 
 impl Auth {
     /// Ends the session that a refresh token belongs to, even if its access token has expired.
+    /// Tokens from before the session last [reauthenticated](Self::reauthenticate) belong to none.
     ///
     /// A token that is worth nothing any more is none to complain about: the result is the same.
     ///
@@ -35,11 +36,10 @@ impl Auth {
     /// If the database fails; the session then goes on.
     pub async fn sign_out(&self, token: &RefreshToken) -> Result<()> {
         let Some(presented) = RefreshSecret::parse(token) else { return Ok(()) };
-        let now = self.now();
-        let mut connection = self.0.store.write().await?;
-        let session = connection.revoke_by_refresh_token(&presented.family(), now).await?;
-        self.0.revocations.insert(session, now);
-        Ok(())
+        let mut unit = self.begin().await?;
+        let session = unit.tx().revoke_family(&presented.family(), self.now()).await?;
+        unit.revoked(session);
+        unit.commit().await
     }
 
     /// Ends the session that an access token belongs to.
@@ -50,10 +50,10 @@ impl Auth {
     pub async fn sign_out_session(&self, token: &AccessToken) -> Result<()> {
         let now = self.now();
         let claims = self.verify(token, now).await?;
-        let mut connection = self.0.store.write().await?;
-        let session = connection.revoke_session(claims.sub.into(), claims.sid.into(), now).await?;
-        self.0.revocations.insert(session, now);
-        Ok(())
+        let mut unit = self.begin().await?;
+        let session = unit.tx().revoke_session(claims.sub.into(), claims.sid.into(), now).await?;
+        unit.revoked(session);
+        unit.commit().await
     }
 }
 

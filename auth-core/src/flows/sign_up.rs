@@ -2,15 +2,15 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::email;
-use super::passwords::NewPassword;
+use super::passwords::PasswordOwner;
 use crate::config::Usernames;
 use crate::crypto::password::PasswordHash;
 use crate::http::input::json;
 use crate::http::reply::{Status, accepted};
-use crate::store::{NewUser, Pending, Purpose};
+use crate::store::{Addressee, NewUser, Purpose};
 use crate::{
     Auth, EmailAddress, Endpoint, Error, FieldError, MessageKind, Password, ProblemCode, Request,
-    Response, Result, Username,
+    Response, Result, UserId, Username,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -57,7 +57,7 @@ impl Auth {
     pub async fn sign_up(&self, input: SignUp) -> Result<()> {
         let SignUp { email: address, password, username } = input;
         let (address, username) = (email(&address), self.username(username));
-        let whose = NewPassword {
+        let whose = PasswordOwner {
             pointer: "#/password",
             email: address.as_ref().map_or_else(|_| String::new(), |it| it.canonical().to_owned()),
             username: username
@@ -85,17 +85,20 @@ impl Auth {
     ) -> Result<()> {
         let now = self.now();
         let mut unit = self.begin().await?;
+        // First, whether or not the address has a user: what mails to one address waits here for its
+        // turn, so that nothing below waits in a circle and nobody sees that there is a queue.
+        let within_limits = self.count_mail(&mut unit, email, Purpose::Activation, now).await?;
+        unit.tx().lock_claimants(email, username).await?;
         if let Some(username) = username {
-            unit.tx().lock_claimants(email, username).await?;
             let until = now.plus(self.0.config.activation_lifetime);
             if !unit.tx().hold_username(username, email, until, now).await? {
                 return Err(Error::UsernameTaken);
             }
             unit.tx().release_username(username, email).await?;
         }
-        if self.count_mail(&mut unit, email, Purpose::Activation, now).await? {
+        if within_limits {
             let new = NewUser {
-                id: self.new_user_id(),
+                id: UserId::generate(&*self.0.clock, &*self.0.random),
                 email,
                 username,
                 password_hash: hash.as_str(),
@@ -106,7 +109,7 @@ impl Auth {
             } else if let Some(account) = unit.tx().account_by_email(email.canonical()).await?
                 && account.disabled_at.is_none()
             {
-                let Pending { email, username, .. } = Pending::from(account);
+                let Addressee { email, username, .. } = Addressee::from(account);
                 let kind = MessageKind::AlreadyRegistered;
                 unit.send(self.message(kind, &email, username.as_deref(), now));
             }

@@ -91,7 +91,7 @@ fn is_json(value: &HeaderValue) -> bool {
     let mut parts = text.split(';').map(str::trim);
     parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
         && parts.all(|parameter| {
-            parameter.split_once('=').is_some_and(|(name, value)| {
+            parameter.split_once('=').is_none_or(|(name, value)| {
                 !name.eq_ignore_ascii_case("charset")
                     || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
             })
@@ -109,7 +109,7 @@ mod tests {
             ("Application/JSON; charset=UTF-8", true),
             ("application/json; charset=\"utf-8\"", true),
             ("application/json; charset=latin1", false),
-            ("application/json;", false),
+            ("application/json;", true),
             ("application/jsonp", false),
             ("application/problem+json", false),
             ("text/plain; application/json", false),

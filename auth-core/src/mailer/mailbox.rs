@@ -13,7 +13,7 @@ use super::{Email, Mailer, MailerError};
 ///
 /// # Security
 ///
-/// The links sign in, and here anybody who sees the log or the page has them: never use it for
+/// The links take accounts, and here anybody who sees the log or the page has them: never use it for
 /// accounts of real people.
 #[derive(Clone, Default)]
 pub struct Mailbox(Arc<Mutex<VecDeque<Email>>>);

@@ -19,7 +19,7 @@ pub use smtp::SmtpMailer;
 ///
 /// # Security
 ///
-/// The texts and the link carry a token that signs in, so `Debug` shows none of them, nor the
+/// The texts and the link carry a token that takes the account, so `Debug` shows none of them, nor the
 /// address.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -33,6 +33,7 @@ pub(super) struct Raw {
     pub(super) enrolment_lifetime: Option<Span>,
     pub(super) recent_sign_in: Option<Span>,
     pub(super) refresh_grace: Option<Span>,
+    pub(super) uniform_time: Option<Span>,
     pub(super) limits: Limits,
     pub(super) trusted_proxies: List,
     pub(super) usernames: RawUsernames,
@@ -64,6 +65,7 @@ impl Default for Raw {
             enrolment_lifetime: None,
             recent_sign_in: None,
             refresh_grace: None,
+            uniform_time: None,
             limits: Limits::default(),
             trusted_proxies: List::default(),
             usernames: RawUsernames::default(),
@@ -171,6 +173,7 @@ impl Raw {
             reset_lifetime,
             session_idle,
             session_lifetime,
+            uniform_time,
         );
         macro_rules! limit {
             ($($key:ident),+) => { $(

@@ -6,6 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::raw::LogFormat;
 use super::{Database, Settings, SettingsError};
+#[cfg(feature = "sqlite")]
+use crate::store::in_memory;
 use crate::{Auth, Background, Mailbox, MasterSecret, Store};
 #[cfg(feature = "smtp")]
 use crate::{Email, Mailer, MailerError, SmtpMailer};
@@ -143,11 +145,6 @@ fn development_secret(database: &Database) -> Result<MasterSecret, SettingsError
             Ok(super::secret_file::read_or_make(file, &crate::SystemRandom)?)
         }
     }
-}
-
-#[cfg(feature = "sqlite")]
-fn in_memory(url: &str) -> bool {
-    url.contains(":memory:") || url.contains("mode=memory")
 }
 
 /// Sends mails, and in development keeps a copy of each that was sent.

@@ -33,6 +33,7 @@ fn every_key_of_the_file_is_known_and_acts() {
         enrolment_lifetime = "8m"
         recent_sign_in = "9m"
         refresh_grace = "0s"
+        uniform_time = "250ms"
         trusted_proxies = ["10.0.0.0/8", "::1"]
         usernames = "required"
         templates = "look"
@@ -71,6 +72,7 @@ fn every_key_of_the_file_is_known_and_acts() {
     assert_eq!(config.enrolment_lifetime, minutes(8));
     assert_eq!(config.recent_sign_in, minutes(9));
     assert_eq!(config.refresh_grace, Duration::ZERO);
+    assert_eq!(config.uniform_time, Duration::from_millis(250));
     let proxies: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "::1/128"]);
     assert_eq!(config.usernames, Usernames::Required);

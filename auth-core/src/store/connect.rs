@@ -45,7 +45,15 @@ impl Store {
     pub async fn from_postgres(pool: sqlx::PgPool) -> Result<Self, StoreError> {
         let mut migrations = sqlx::migrate!("migrations/postgres");
         let mut connection = pool.acquire().await?;
-        own(&mut migrations).run_direct(None, &mut *connection, false).await?;
+        // Another instance may be migrating, which takes as long as it takes.
+        sqlx::query("SET lock_timeout = 0").execute(&mut *connection).await?;
+        let migrated = own(&mut migrations).run_direct(None, &mut *connection, false).await;
+        if let Err(error) = migrated {
+            // And with it the migrator's lock, which belongs to the session.
+            connection.detach();
+            return Err(error.into());
+        }
+        sqlx::query("RESET lock_timeout").execute(&mut *connection).await?;
         drop(connection);
         Ok(Self(Pools::Postgres(pool)))
     }
@@ -72,7 +80,7 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE)
             .pragma("trusted_schema", "OFF");
-        let in_memory = url.contains(":memory:");
+        let in_memory = in_memory(url);
         #[cfg(unix)]
         if !in_memory {
             keep_private(options.get_filename());
@@ -177,6 +185,12 @@ impl Listener {
     }
 }
 
+/// Whether the URL is of a database that ends with the process.
+#[cfg(feature = "sqlite")]
+pub(crate) fn in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
+}
+
 /// Makes a database that does not exist yet one that only its owner reads, and so the files beside
 /// it, to which SQLite gives the same mode.
 #[cfg(all(unix, feature = "sqlite"))]
@@ -228,7 +242,7 @@ impl StoreError {
 
 /// Postgres has classes of five characters, SQLite has numbers whose lowest byte is the kind.
 fn temporary(code: &str) -> bool {
-    const POSTGRES: [&str; 6] = ["08", "25006", "40", "53", "55P03", "57"];
+    const POSTGRES: [&str; 7] = ["08", "25006", "25P03", "40", "53", "55P03", "57"];
     const SQLITE: [u32; 8] = [5, 6, 8, 9, 10, 13, 14, 15];
     if code.len() == 5 {
         POSTGRES.iter().any(|prefix| code.starts_with(prefix))

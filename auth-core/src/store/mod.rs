@@ -13,6 +13,7 @@ mod sessions;
 mod signing_keys;
 mod timestamp;
 mod two_factor;
+mod username_holds;
 mod users;
 
 use std::fmt;
@@ -21,15 +22,17 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Database, Transaction};
 
 pub(crate) use connect::Listener;
+#[cfg(all(feature = "settings", feature = "sqlite"))]
+pub(crate) use connect::in_memory;
 pub use connect::{Store, StoreError};
 pub(crate) use messages::MessageRow;
 pub(crate) use one_time_tokens::{NewToken, Purpose};
 pub(crate) use sessions::{Authenticated, NewSession, Renewal, Rotated, Rotation};
 pub(crate) use signing_keys::KeyRow;
 pub(crate) use two_factor::{EnrolmentRow, NewChallenge};
-pub(crate) use users::{NewUser, Pending};
+pub(crate) use users::{Addressee, NewUser};
 
-/// A connection on which every statement stands alone.
+/// A connection; statements stand alone unless a [`Tx`] owns it.
 pub(crate) struct Connection(Db);
 
 /// A unit of work on the database: all of it happens, or nothing. Dropping it rolls back.

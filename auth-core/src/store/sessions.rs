@@ -130,7 +130,7 @@ impl Connection {
 
     /// Revokes the live session of a family of which a token that is not the good one was
     /// presented.
-    pub(crate) async fn revoke_family(
+    pub(crate) async fn revoke_reused(
         &mut self,
         family: &Digest,
         presented: &Digest,
@@ -149,7 +149,7 @@ impl Connection {
     }
 
     /// Revokes the session of a family, whichever of its tokens was presented.
-    pub(crate) async fn revoke_by_refresh_token(
+    pub(crate) async fn revoke_family(
         &mut self,
         family: &Digest,
         now: Timestamp,

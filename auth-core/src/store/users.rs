@@ -13,9 +13,9 @@ pub(crate) struct NewUser<'a> {
     pub(crate) created_at: Timestamp,
 }
 
-/// A user whose address is not proven yet.
+/// A user as mails address them.
 #[derive(sqlx::FromRow)]
-pub(crate) struct Pending {
+pub(crate) struct Addressee {
     pub(crate) id: UserId,
     pub(crate) email: String,
     pub(crate) username: Option<String>,
@@ -69,18 +69,22 @@ impl Connection {
         Ok(())
     }
 
-    /// Locks the rows that a sign-up with a username may change: of the address, and of whoever
-    /// claims the name without having proven an address. All at once and in one order.
+    /// Locks the rows that a mail to the address may change: of its user, and of whoever claims the
+    /// name without having proven an address. All at once and in one order.
     pub(crate) async fn lock_claimants(
         &mut self,
         email: &EmailAddress,
-        username: &Username,
+        username: Option<&Username>,
     ) -> Result<(), StoreError> {
         on!(self, |db, sql: "SELECT id FROM auth_users
                              WHERE email_canonical = $1
                                 OR (username_canonical = $2 AND activated_at IS NULL)
                              ORDER BY id", postgres: " FOR UPDATE"| {
-            query(sql).bind(email.canonical()).bind(username.canonical()).execute(db).await?;
+            query(sql)
+                .bind(email.canonical())
+                .bind(username.map(Username::canonical))
+                .execute(db)
+                .await?;
         });
         Ok(())
     }
@@ -90,7 +94,7 @@ impl Connection {
     pub(crate) async fn insert_user(
         &mut self,
         new: &NewUser<'_>,
-    ) -> Result<Option<Pending>, StoreError> {
+    ) -> Result<Option<Addressee>, StoreError> {
         let sql =
             "INSERT INTO auth_users (id, email, email_canonical, username, username_canonical,
                        password_hash, password_epoch, factor_epoch, roles, created_at)
@@ -127,64 +131,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Holds `username` for the address until `until`; false if another has or holds it.
-    pub(crate) async fn hold_username(
-        &mut self,
-        username: &Username,
-        email: &EmailAddress,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let sql = "INSERT INTO auth_username_holds (username, email, held_until)
-                   SELECT $1, $2, $3
-                   WHERE NOT EXISTS (SELECT 1 FROM auth_users
-                                     WHERE username_canonical = $1 AND activated_at IS NOT NULL)
-                   ON CONFLICT (username) DO UPDATE
-                   SET email = excluded.email, held_until = excluded.held_until
-                   WHERE auth_username_holds.held_until <= $4
-                      OR auth_username_holds.email = excluded.email";
-        let held = on!(self, |db| query(sql)
-            .bind(username.canonical())
-            .bind(email.canonical())
-            .bind(until)
-            .bind(now)
-            .execute(db)
-            .await?
-            .rows_affected());
-        Ok(held == 1)
-    }
-
-    /// Holds what is held for the address until `until`, whether or not a user awaits activation
-    /// there: how long a name is held must not tell.
-    pub(crate) async fn extend_holds(
-        &mut self,
-        email: &EmailAddress,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE auth_username_holds SET held_until = $2
-                   WHERE email = $1 AND held_until > $3";
-        on!(self, |db| {
-            query(sql).bind(email.canonical()).bind(until).bind(now).execute(db).await?;
-        });
-        Ok(())
-    }
-
-    /// Takes `username` from an unproven user of another address, whose hold has lapsed.
-    pub(crate) async fn release_username(
-        &mut self,
-        username: &Username,
-        email: &EmailAddress,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE auth_users SET username = NULL, username_canonical = NULL
-                   WHERE username_canonical = $1 AND email_canonical <> $2
-                     AND activated_at IS NULL";
-        on!(self, |db| {
-            query(sql).bind(username.canonical()).bind(email.canonical()).execute(db).await?;
-        });
-        Ok(())
-    }
-
     /// Activates a user who is not yet, with a new password if one is given, which it must be if
     /// none is left because the address was signed up more than once.
     pub(crate) async fn activate_user(
@@ -192,7 +138,7 @@ impl Connection {
         id: UserId,
         password_hash: Option<&str>,
         now: Timestamp,
-    ) -> Result<Option<Pending>, StoreError> {
+    ) -> Result<Option<Addressee>, StoreError> {
         let sql = "UPDATE auth_users
                    SET activated_at = $2, password_hash = COALESCE($3, password_hash),
                        password_epoch = password_epoch + CASE WHEN $3 IS NULL THEN 0 ELSE 1 END
@@ -214,7 +160,7 @@ impl Connection {
         id: UserId,
         password_hash: &str,
         now: Timestamp,
-    ) -> Result<Option<Pending>, StoreError> {
+    ) -> Result<Option<Addressee>, StoreError> {
         let sql = "UPDATE auth_users
                    SET password_hash = $2, password_epoch = password_epoch + 1,
                        username = CASE WHEN activated_at IS NULL THEN NULL ELSE username END,

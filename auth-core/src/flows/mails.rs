@@ -1,4 +1,4 @@
-//! Mails with a link: the token is issued and the mail is queued as one.
+//! The mails that flows queue; with a link, its token is issued in the same transaction.
 
 use std::time::Duration;
 
@@ -8,10 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::auth::Unit;
 use crate::crypto::digest::Digest;
 use crate::model::Account;
-use crate::store::{NewToken, Pending, Purpose};
-use crate::{
-    Auth, EmailAddress, Message, MessageId, MessageKind, OneTimeToken, Result, Timestamp, UserId,
-};
+use crate::store::{Addressee, NewToken, Purpose};
+use crate::{Auth, EmailAddress, Message, MessageId, MessageKind, OneTimeToken, Result, Timestamp};
 
 impl Auth {
     /// A mail of that kind about what happens now.
@@ -22,16 +20,10 @@ impl Auth {
         username: Option<&str>,
         now: Timestamp,
     ) -> Message {
-        Message {
-            id: MessageId::generate(&*self.0.clock, &*self.0.random),
-            kind,
-            recipient: recipient.to_owned(),
-            username: username.map(str::to_owned),
-            token: None,
-            created_at: now,
-            not_after: None,
-            attempts: 0,
-        }
+        let id = MessageId::generate(&*self.0.clock, &*self.0.random);
+        let mut message = Message::new(id, kind, recipient, now);
+        message.username = username.map(str::to_owned);
+        message
     }
 
     /// Queues a notice to the user of `account`.
@@ -44,7 +36,7 @@ impl Auth {
     pub(super) async fn send_link(
         &self,
         unit: &mut Unit<'_>,
-        user: &Pending,
+        user: &Addressee,
         purpose: Purpose,
         now: Timestamp,
     ) -> Result<()> {
@@ -77,7 +69,7 @@ impl Auth {
     ) -> Result<bool> {
         let address = URL_SAFE_NO_PAD.encode(Digest::of(email.canonical().as_bytes()).as_bytes());
         let hour = format!("mails:{}:{address}", purpose.as_str());
-        let day = format!("mails-a-day:{}:{address}", purpose.as_str());
+        let day = format!("mails-a-day:{address}");
         let config = &self.0.config;
         let (count, _) = unit.tx().count_attempt(&hour, now.plus(HOUR), now).await?;
         // What the hour refuses is no mail, so the day does not count it.
@@ -99,26 +91,22 @@ impl Auth {
         let now = self.now();
         let account = self.0.store.read().await?.account_by_email(email.canonical()).await?;
         let mut unit = self.begin().await?;
-        if purpose == Purpose::Activation {
-            // Before the count, as sign-up does: in the other order the two could deadlock.
+        let within_limits = self.count_mail(&mut unit, email, purpose, now).await?;
+        unit.tx().lock_claimants(email, None).await?;
+        if within_limits && purpose == Purpose::Activation {
             let until = now.plus(self.0.config.activation_lifetime);
             unit.tx().extend_holds(email, until, now).await?;
         }
-        let within_limits = self.count_mail(&mut unit, email, purpose, now).await?;
         let account = account.filter(|account| account.disabled_at.is_none() && eligible(account));
         if let Some(account) = account.filter(|_| within_limits) {
-            let user = Pending::from(account);
+            let user = Addressee::from(account);
             self.send_link(&mut unit, &user, purpose, now).await?;
         }
         unit.commit().await
     }
-
-    pub(super) fn new_user_id(&self) -> UserId {
-        UserId::generate(&*self.0.clock, &*self.0.random)
-    }
 }
 
-impl From<Account> for Pending {
+impl From<Account> for Addressee {
     fn from(account: Account) -> Self {
         let user = account.user;
         // Mail goes to the spelling on record, never to one that a request brought.
