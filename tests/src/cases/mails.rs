@@ -99,7 +99,7 @@ pub(super) fn a_mailbox_takes_five_an_hour_for_each_purpose(app: &App) {
     assert_eq!(kinds(&app.mails()), [MessageKind::AlreadyRegistered], "another hour");
 }
 
-pub(super) fn a_mailbox_takes_twenty_a_day_for_each_purpose(app: &App) {
+pub(super) fn a_mailbox_takes_twenty_a_day(app: &App) {
     let person = app.user();
     let (mut mailed, mut hours) = (0, 0);
     for _ in 0..5 {
@@ -110,7 +110,7 @@ pub(super) fn a_mailbox_takes_twenty_a_day_for_each_purpose(app: &App) {
         app.clock.advance(HOUR);
         hours += 1;
     }
-    assert_eq!(mailed, 20, "of one purpose");
+    assert_eq!(mailed, 20, "in a day");
     app.clock.advance(HOUR * (24 - hours));
     ask(app, "/request-password-reset", &person);
     assert_eq!(kinds(&app.mails()), [MessageKind::PasswordReset]);

@@ -135,7 +135,7 @@ pub const CASES: &[Case] = table![
         links_come_from_the_configuration_alone,
         a_front_end_takes_the_links,
         a_mailbox_takes_five_an_hour_for_each_purpose,
-        a_mailbox_takes_twenty_a_day_for_each_purpose,
+        a_mailbox_takes_twenty_a_day,
         nobody_else_pays_for_a_full_mailbox,
         the_limits_are_configuration,
     },
@@ -174,6 +174,7 @@ pub const CASES: &[Case] = table![
     problems::{every_code_is_answered_as_it_is_listed},
     races::{
         sign_ups_of_one_address_leave_one_user_and_one_live_link,
+        sign_ups_with_and_without_a_name_do_not_stand_in_each_others_way,
         requests_for_a_link_leave_one_live_link,
         an_activation_link_activates_once,
         an_activation_link_activates_once_on_two_instances,

@@ -155,7 +155,6 @@ impl Form {
             "application/problem+json",
             "application/vnd.api+json",
             "application/json, text/plain",
-            "application/json;",
             "application/json; charset=latin1",
             "application/json; charset=utf-16",
             "application/x-www-form-urlencoded",

@@ -18,8 +18,23 @@ pub(super) fn sign_ups_of_one_address_leave_one_user_and_one_live_link(app: &App
     // What does fit in is not turned away by the database either.
     let person = app.stranger();
     let sign_up = |number| Request::post("/sign-up", &with_password(&person, &password(number)));
-    assert_tally(&app.race(4, sign_up), &[("202", 4)]);
+    assert_tally(&app.race(12, sign_up), &[("202", 12)]);
     assert_one_live_link(app, &person);
+}
+
+/// Some of them lock the user first and some the name; a deadlock would be an answer of 503, and
+/// would tell that there is a user.
+pub(super) fn sign_ups_with_and_without_a_name_do_not_stand_in_each_others_way(app: &App) {
+    let user = app.user();
+    let plain = json!({ "email": user.email, "password": user.password });
+    let mut named = plain.clone();
+    named["username"] = json!("ada");
+    for _ in 0..4 {
+        let replies = app.race(8, |number| {
+            Request::post("/sign-up", if number % 2 == 0 { &plain } else { &named })
+        });
+        assert_tally(&replies, &[("202", 8)]);
+    }
 }
 
 pub(super) fn requests_for_a_link_leave_one_live_link(app: &App) {
