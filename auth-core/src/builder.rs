@@ -49,6 +49,8 @@ impl Auth {
 
 impl Builder {
     /// Sets who sends e-mails; without one they wait in the outbox for a courier elsewhere.
+    ///
+    /// The pages of a development [`Mailbox`] take [`mailbox`](Self::mailbox) instead.
     pub fn mailer(mut self, mailer: impl Mailer) -> Self {
         self.mailer = Some(Arc::new(mailer));
         self

@@ -243,7 +243,13 @@ impl Config {
         }
         bounded("access_token_lifetime", self.access_token_lifetime, SECOND, HOUR)?;
         bounded("session_idle", self.session_idle, SECOND, 365 * DAY)?;
-        bounded("session_lifetime", self.session_lifetime, self.session_idle, 365 * DAY)?;
+        bounded("session_lifetime", self.session_lifetime, SECOND, 365 * DAY)?;
+        if self.session_idle > self.session_lifetime {
+            return Err(ConfigError::new(
+                "session_lifetime",
+                "must not be shorter than session_idle",
+            ));
+        }
         bounded("activation_lifetime", self.activation_lifetime, SECOND, 7 * DAY)?;
         bounded("reset_lifetime", self.reset_lifetime, SECOND, DAY)?;
         bounded("email_change_lifetime", self.email_change_lifetime, SECOND, 7 * DAY)?;
@@ -302,7 +308,9 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 }
 
 /// A configuration that is not safe to start with.
-#[derive(Clone, Debug, Eq, PartialEq)]
+///
+/// Its `Debug` is its `Display`, so that it reads well as the error of `main`.
+#[derive(Clone, Eq, PartialEq)]
 pub struct ConfigError {
     key: String,
     problem: String,
@@ -323,6 +331,12 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.key, self.problem)
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -188,7 +188,8 @@ impl From<UsernameError> for Error {
 const INTERNAL: &str = "Something went wrong on the server.";
 
 /// Why [`Auth`](crate::Auth) could not be built.
-#[derive(Debug)]
+///
+/// Its `Debug` is its `Display`, so that it reads well as the error of `main`.
 #[non_exhaustive]
 pub enum BuildError {
     /// A value of the configuration is not safe.
@@ -203,6 +204,12 @@ impl fmt::Display for BuildError {
             Self::Config(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

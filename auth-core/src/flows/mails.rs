@@ -74,10 +74,21 @@ impl Auth {
         let (count, _) = unit.tx().count_attempt(&hour, now.plus(HOUR), now).await?;
         // What the hour refuses is no mail, so the day does not count it.
         if count > i64::from(config.mails_per_hour) {
+            tracing::info!(
+                purpose = purpose.as_str(),
+                "no mail: its address has had those of an hour"
+            );
             return Ok(false);
         }
         let (count, _) = unit.tx().count_attempt(&day, now.plus(DAY), now).await?;
-        Ok(count <= i64::from(config.mails_per_day))
+        let within_limits = count <= i64::from(config.mails_per_day);
+        if !within_limits {
+            tracing::info!(
+                purpose = purpose.as_str(),
+                "no mail: its address has had those of a day"
+            );
+        }
+        Ok(within_limits)
     }
 
     /// Mails a link to the user of `email` if there is one and `eligible` agrees; answers the same

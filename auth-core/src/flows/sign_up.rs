@@ -26,6 +26,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
 /// The input of [`Auth::sign_up`].
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({
+    "email": "ada@example.com", "password": "seven plum tractors hum"
+})))]
 #[serde(deny_unknown_fields)]
 pub struct SignUp {
     /// The address that a link is sent to.

@@ -23,10 +23,12 @@ pub(crate) fn json<T: DeserializeOwned>(request: &Request) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| {
         // The parser's own words can repeat what was sent, which may be a password.
         let (line, column) = (error.line(), error.column());
-        let what = if error.is_data() {
-            "a field has the wrong type, is unknown or stands twice"
-        } else {
-            "its body is not valid JSON"
+        let text = error.to_string();
+        let what = match () {
+            () if !error.is_data() => "its body is not valid JSON",
+            () if text.starts_with("unknown field") => "a field is unknown",
+            () if text.starts_with("duplicate field") => "a field stands twice",
+            () => "a field has the wrong type",
         };
         Error::Malformed(format!("{what} (line {line}, column {column})"))
     })

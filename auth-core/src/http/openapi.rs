@@ -33,7 +33,7 @@ pub(crate) fn document(sections: &[(&str, &[&[Endpoint]])], config: &Config) -> 
             "version": env!("CARGO_PKG_VERSION"),
             "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") },
         },
-        "servers": [{ "url": config.issuer() }],
+        "servers": [{ "url": "/" }],
         "tags": tags,
         "paths": paths,
         "components": {

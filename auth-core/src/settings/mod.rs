@@ -150,7 +150,10 @@ impl Settings {
             ));
         }
         if raw.redis_url.is_some() {
-            return Err(ConfigError::new("redis_url", "needs a build with Redis support"));
+            return Err(ConfigError::new(
+                "redis_url",
+                "is not supported by this version: leave it out",
+            ));
         }
         match &raw.smtp_url {
             Some(url) => check_smtp(url, &config.mail_from)?,

@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::raw::LogFormat;
 use super::{Database, Settings, SettingsError};
+use crate::config::is_loopback;
 #[cfg(feature = "sqlite")]
 use crate::store::in_memory;
 use crate::{Auth, Background, Mailbox, MasterSecret, Store};
@@ -34,6 +35,11 @@ impl Settings {
         start_logging(&self.log, self.log_format);
         for key in &self.without_effect {
             tracing::warn!(key, "this limit is set, but this version does not enforce it");
+        }
+        let public_port = self.config.public_url.port_or_known_default();
+        if is_loopback(&self.config.public_url) && public_port != Some(self.listen.port()) {
+            let (listen, public_url) = (self.listen, self.config.issuer());
+            tracing::warn!(%listen, public_url, "links lead to `public_url`, and not to where the server listens");
         }
         let announcement = Announcement::of(&self);
         let development = self.is_development();
