@@ -135,9 +135,11 @@ impl Builder {
         }));
         auth.signing_key(auth.now()).await.map_err(|error| match error {
             Error::Store(error) => BuildError::Store(error),
-            _ => {
-                ConfigError::new("secret", "does not open the signing keys of this database").into()
-            }
+            _ => ConfigError::new(
+                "secret",
+                "does not open the keys of this database, sealed with another",
+            )
+            .into(),
         })?;
         Ok(auth)
     }
