@@ -63,6 +63,7 @@ macro_rules! described {
 #[cfg(not(feature = "openapi"))]
 macro_rules! described {
     ($($method:ident: $field:ident),+) => { $(
+        #[expect(clippy::extra_unused_type_parameters, reason = "only the description names it")]
         pub(crate) const fn $method<T>(self) -> Self {
             self
         }

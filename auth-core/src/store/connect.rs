@@ -1,5 +1,7 @@
 use std::fmt;
 use std::time::Duration;
+#[cfg(feature = "sqlite")]
+use std::time::Instant;
 
 use sqlx::migrate::{MigrateError, Migrator};
 
@@ -68,6 +70,21 @@ impl Store {
     /// If `url` is none, or the database cannot be opened or migrated.
     #[cfg(feature = "sqlite")]
     pub async fn sqlite(url: &str) -> Result<Self, StoreError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Self::open_sqlite(url).await {
+                // Of several that make a file at once, SQLite lets one switch it to WAL, and has the
+                // others fail instead of wait.
+                Err(error) if error.is_locked() && Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    async fn open_sqlite(url: &str) -> Result<Self, StoreError> {
         use sqlx::sqlite::{
             SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
         };
@@ -224,6 +241,13 @@ impl fmt::Debug for Store {
 pub struct StoreError(sqlx::Error);
 
 impl StoreError {
+    /// Whether another connection to the same SQLite file was in the way.
+    #[cfg(feature = "sqlite")]
+    fn is_locked(&self) -> bool {
+        let code = self.0.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+    }
+
     /// Returns whether the same request may succeed later: the database is away, busy or full.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
