@@ -7,15 +7,18 @@ use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHash;
 use crate::crypto::seal::Sealer;
+use crate::event::Origin;
+use crate::hooks::Hooks;
 use crate::http::client_address::client_address;
 use crate::last_resort::without_panic;
+use crate::model::{Account, EventId};
 use crate::outbox::Courier;
 use crate::revocations::Revocations;
 use crate::store::{Authenticated, Connection};
 use crate::templates::Templates;
 use crate::{
-    Client, Clock, Config, Error, Mailbox, Mailer, Message, Outbox, Peer, Random, Rejection,
-    Request, Result, SessionId, Store, Timestamp, Tx, User,
+    Client, Clock, Config, Error, Event, EventKind, Mailbox, Mailer, Message, Outbox, Peer, Random,
+    Rejection, Request, Result, SessionId, Store, Timestamp, Tx, User, UserId,
 };
 
 /// The authentication service: one per application, cheap to clone.
@@ -40,29 +43,44 @@ pub(crate) struct Inner {
     pub(crate) dummy_hash: Arc<PasswordHash>,
     pub(crate) keyring: Keyring,
     pub(crate) revocations: Revocations,
+    pub(crate) hooks: Hooks,
 }
 
 /// A live session and its user, as the database knows them: what operations on an account take.
 #[derive(Debug)]
-pub struct CurrentSession(pub(crate) Authenticated);
+pub struct CurrentSession {
+    pub(crate) authenticated: Authenticated,
+    pub(crate) client: Client,
+}
 
 impl CurrentSession {
+    /// Says who asks now, for the events of what is done with the session; by default nobody knows.
+    #[must_use]
+    pub fn asked_by(mut self, client: Client) -> Self {
+        self.client = client;
+        self
+    }
+
     /// Returns the user.
     #[must_use]
     pub fn user(&self) -> &User {
-        &self.0.account.user
+        &self.authenticated.account.user
     }
 
     /// Returns the user, without the session.
     #[must_use]
     pub fn into_user(self) -> User {
-        self.0.account.user
+        self.authenticated.account.user
     }
 
     /// Returns the session's id.
     #[must_use]
     pub fn id(&self) -> SessionId {
-        self.0.session_id
+        self.authenticated.session_id
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        &self.authenticated.account
     }
 }
 
@@ -125,9 +143,28 @@ impl Auth {
         self.0.clock.now()
     }
 
-    pub(crate) async fn begin(&self) -> Result<Unit<'_>> {
-        let tx = self.0.store.begin().await?;
-        Ok(Unit { auth: self, tx, messages: Vec::new(), revoked: Vec::new() })
+    /// Begins a unit of work on behalf of `origin`.
+    pub(crate) async fn begin(&self, origin: impl Into<Origin>) -> Result<Unit<'_>> {
+        Ok(Unit {
+            auth: self,
+            origin: origin.into(),
+            tx: self.0.store.begin().await?,
+            messages: Vec::new(),
+            revoked: Vec::new(),
+            events: Vec::new(),
+        })
+    }
+
+    /// Writes down what happened without changing anything.
+    pub(crate) async fn note(
+        &self,
+        origin: impl Into<Origin>,
+        kind: EventKind,
+        describe: impl FnOnce(&mut Event),
+    ) -> Result<()> {
+        let mut unit = self.begin(origin).await?;
+        describe(unit.record(kind));
+        unit.commit().await
     }
 }
 
@@ -137,18 +174,26 @@ impl fmt::Debug for Auth {
     }
 }
 
-/// One flow's unit of work: what it writes, sends and revokes happens together or not at all.
+/// One flow's unit of work: what it writes, sends, revokes and records happens together or not at
+/// all.
 pub(crate) struct Unit<'a> {
     auth: &'a Auth,
+    origin: Origin,
     tx: Tx,
     messages: Vec<Message>,
     revoked: Vec<SessionId>,
+    events: Vec<Event>,
 }
 
 impl Unit<'_> {
     /// The transaction, to run statements in.
     pub(crate) fn tx(&mut self) -> &mut Connection {
         self.tx.connection()
+    }
+
+    /// The same for the host, whose statements this crate does not know.
+    pub(crate) fn transaction(&mut self) -> &mut Tx {
+        &mut self.tx
     }
 
     /// Locks the user of `session`, and refuses if the session has ended since it was read: a reset
@@ -170,9 +215,46 @@ impl Unit<'_> {
         self.revoked.extend(sessions);
     }
 
+    /// The same, with an event for each.
+    pub(crate) fn end_sessions(
+        &mut self,
+        user_id: UserId,
+        sessions: impl IntoIterator<Item = SessionId>,
+        reason: &'static str,
+    ) {
+        for session in sessions {
+            self.record(EventKind::SessionRevoked)
+                .user(user_id)
+                .session(session)
+                .detail("reason", reason);
+            self.revoked([session]);
+        }
+    }
+
+    /// Records an event, which the caller goes on to describe.
+    pub(crate) fn record(&mut self, kind: EventKind) -> &mut Event {
+        let Inner { clock, random, .. } = &*self.auth.0;
+        let Origin { actor, client } = &self.origin;
+        self.events.push(Event {
+            id: EventId::generate(&**clock, &**random),
+            kind,
+            actor: actor.clone(),
+            user_id: None,
+            session_id: None,
+            ip: client.address.map(|address| address.to_string()),
+            user_agent: client.user_agent.clone(),
+            detail: serde_json::Map::new(),
+            occurred_at: clock.now(),
+        });
+        self.events.last_mut().expect("it was just added")
+    }
+
     pub(crate) async fn commit(self) -> Result<()> {
-        let Self { auth, mut tx, messages, revoked } = self;
+        let Self { auth, mut tx, messages, revoked, events, .. } = self;
         auth.0.outbox.stage(&mut tx, &messages).await?;
+        for event in &events {
+            tx.connection().insert_event(event).await?;
+        }
         let auth = auth.clone();
         // From here on a client that goes away stops nothing: what commits is revoked and published.
         let finish = async move {
@@ -186,6 +268,7 @@ impl Unit<'_> {
                 }
                 None => tracing::error!("mails were not published: the outbox panicked"),
             }
+            auth.0.hooks.hear(events);
             Ok(())
         };
         let finished = tokio::spawn(finish.in_current_span()).await;

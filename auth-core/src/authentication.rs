@@ -6,7 +6,9 @@ use uuid::Uuid;
 use crate::auth::{CurrentSession, Inner};
 use crate::crypto::access_token::{AccessTokenError, Claims, Expected, verify};
 use crate::http::input::bearer;
-use crate::{AccessToken, Auth, Error, Identity, Result, SessionId, Timestamp, User};
+use crate::{
+    AccessToken, Auth, Client, Error, Identity, Request, Result, SessionId, Timestamp, User,
+};
 
 impl Auth {
     /// Returns the user whose access token `headers` carry, as the database knows them now.
@@ -28,7 +30,9 @@ impl Auth {
     /// [`Error::Unauthenticated`] without a good token of a live session,
     /// [`Error::ReauthenticationRequired`] if the sign-in was too long ago.
     pub async fn authenticate_recent(&self, headers: &HeaderMap) -> Result<User> {
-        Ok(self.recent_session(headers).await?.into_user())
+        let session = self.session(&bearer(headers)?).await?;
+        self.require_recent(&session)?;
+        Ok(session.into_user())
     }
 
     /// Returns the live session that an access token belongs to.
@@ -46,7 +50,7 @@ impl Auth {
         // A token from before a re-authentication may be stolen, and has proven nothing since.
         let proven = Timestamp::from_secs(claims.auth_time);
         authenticated.authenticated_at = authenticated.authenticated_at.min(proven);
-        Ok(CurrentSession(authenticated))
+        Ok(CurrentSession { authenticated, client: Client::default() })
     }
 
     /// Returns what the access token of `headers` asserts, without asking the database.
@@ -73,23 +77,25 @@ impl Auth {
             session_id,
             authenticated_at: Timestamp::from_secs(claims.auth_time),
             methods: claims.amr,
+            claims: claims.extra,
             expires_at: Timestamp::from_secs(claims.exp),
         })
     }
 
-    pub(crate) async fn current_session(&self, headers: &HeaderMap) -> Result<CurrentSession> {
-        self.session(&bearer(headers)?).await
+    pub(crate) async fn current_session(&self, request: &Request) -> Result<CurrentSession> {
+        let session = self.session(&bearer(request.headers())?).await?;
+        Ok(session.asked_by(self.client(request)))
     }
 
-    pub(crate) async fn recent_session(&self, headers: &HeaderMap) -> Result<CurrentSession> {
-        let session = self.current_session(headers).await?;
+    pub(crate) async fn recent_session(&self, request: &Request) -> Result<CurrentSession> {
+        let session = self.current_session(request).await?;
         self.require_recent(&session)?;
         Ok(session)
     }
 
     /// Refuses a session whose factors were not all proven within the last minutes.
     pub(crate) fn require_recent(&self, session: &CurrentSession) -> Result<()> {
-        let age = self.now().since(session.0.authenticated_at);
+        let age = self.now().since(session.authenticated.authenticated_at);
         if age > self.0.config.recent_sign_in {
             return Err(Error::ReauthenticationRequired);
         }

@@ -3,17 +3,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use crate::auth::Inner;
+use crate::crypto::access_token::RESERVED;
 use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHash;
 use crate::crypto::seal::{MasterSecret, Sealer};
 use crate::error::BuildError;
+use crate::hooks::{Claims, Hooks, RegistrationPolicy, SignUpHook};
 use crate::revocations::Revocations;
 use crate::templates::Templates;
 use crate::{
-    Auth, Clock, Config, ConfigError, Error, Mailbox, Mailer, Outbox, Random, Store, StoreOutbox,
-    SystemClock, SystemRandom,
+    Auth, Clock, Config, ConfigError, Error, EventListener, Mailbox, Mailer, Outbox, Random, Store,
+    StoreOutbox, SystemClock, SystemRandom,
 };
 
 /// Builds an [`Auth`]; made by [`Auth::builder`].
@@ -28,6 +32,7 @@ pub struct Builder {
     mailer: Option<Arc<dyn Mailer>>,
     mailbox: Option<Mailbox>,
     templates: Option<PathBuf>,
+    hooks: Hooks,
 }
 
 impl Auth {
@@ -43,6 +48,7 @@ impl Auth {
             mailer: None,
             mailbox: None,
             templates: None,
+            hooks: Hooks::default(),
         }
     }
 }
@@ -82,6 +88,41 @@ impl Builder {
         self
     }
 
+    /// Adds the host's own claims to access tokens.
+    pub fn claims(mut self, claims: impl Claims) -> Self {
+        self.hooks.claims = Some(Arc::new(claims));
+        self
+    }
+
+    /// Adds a listener to events.
+    pub fn listener(mut self, listener: impl EventListener) -> Self {
+        self.hooks.listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// Sets what is acceptable as a user's metadata, by default any object of at most 16 KiB.
+    ///
+    /// `check` returns what is wrong, for whoever tries to write it.
+    pub fn metadata(
+        mut self,
+        check: impl Fn(&Map<String, Value>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.metadata = Arc::new(check);
+        self
+    }
+
+    /// Sets who may sign up, by default everybody.
+    pub fn registration(mut self, policy: impl RegistrationPolicy) -> Self {
+        self.hooks.registration = Arc::new(policy);
+        self
+    }
+
+    /// Sets what the host does in the transaction that creates a user.
+    pub fn on_sign_up(mut self, hook: impl SignUpHook) -> Self {
+        self.hooks.sign_up = Some(Arc::new(hook));
+        self
+    }
+
     /// Sets the clock, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -101,9 +142,20 @@ impl Builder {
     /// If a value of the configuration is not safe, if a template is broken, if the master secret
     /// does not open what the database holds, or if the database fails.
     pub async fn build(self) -> Result<Auth, BuildError> {
-        let Self { config, store, secret, clock, random, outbox, mailer, mailbox, templates } =
-            self;
+        let Self {
+            config,
+            store,
+            secret,
+            clock,
+            random,
+            outbox,
+            mailer,
+            mailbox,
+            templates,
+            hooks,
+        } = self;
         config.validate()?;
+        check_claims(&hooks)?;
         let templates = Arc::new(Templates::new(templates.as_deref())?);
         let sealer = Arc::new(Sealer::new(&secret));
         let outbox = outbox.unwrap_or_else(|| {
@@ -132,6 +184,7 @@ impl Builder {
             templates,
             hashing,
             dummy_hash: Arc::new(dummy_hash),
+            hooks,
         }));
         auth.signing_key(auth.now()).await.map_err(|error| match error {
             Error::Store(error) => BuildError::Store(error),
@@ -143,6 +196,19 @@ impl Builder {
         })?;
         Ok(auth)
     }
+}
+
+fn check_claims(hooks: &Hooks) -> Result<(), ConfigError> {
+    let names = hooks.claims.as_ref().map_or(&[][..], |claims| claims.names());
+    for name in names {
+        if RESERVED.contains(name) {
+            return Err(ConfigError::new("claims", format!("must leave {name:?} alone")));
+        }
+        if name.is_empty() || name.len() > 64 {
+            return Err(ConfigError::new("claims", "must have names of 1 to 64 bytes"));
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Builder {

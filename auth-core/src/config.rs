@@ -41,6 +41,9 @@ pub struct Config {
     pub(crate) access_token_lifetime: Duration,
     pub(crate) session_idle: Duration,
     pub(crate) session_lifetime: Duration,
+    pub(crate) short_session_lifetime: Duration,
+    pub(crate) sessions_per_user: u32,
+    pub(crate) event_retention: Duration,
     pub(crate) activation_lifetime: Duration,
     pub(crate) reset_lifetime: Duration,
     pub(crate) email_change_lifetime: Duration,
@@ -104,6 +107,9 @@ impl Config {
             access_token_lifetime: 10 * MINUTE,
             session_idle: 14 * DAY,
             session_lifetime: 30 * DAY,
+            short_session_lifetime: 12 * HOUR,
+            sessions_per_user: 50,
+            event_retention: 365 * DAY,
             activation_lifetime: DAY,
             reset_lifetime: 30 * MINUTE,
             email_change_lifetime: HOUR,
@@ -142,6 +148,8 @@ impl Config {
         email_change_lifetime: Duration,
         /// Sets how long an enrolment waits for its first code; 1 s to 1 h, by default 10 min.
         enrolment_lifetime: Duration,
+        /// Sets how long events are kept; 1 d to 3650 d, by default 365 d.
+        event_retention: Duration,
         /// Sets the cost of password hashing, never below OWASP's floor.
         hash_params: HashParams,
         /// Sets the sender of mails, by default `Auth <auth@localhost>`.
@@ -168,6 +176,12 @@ impl Config {
         /// Sets after how long a session ends in any case; at least `session_idle`, at most 365 d,
         /// by default 30 d.
         session_lifetime: Duration,
+        /// Sets how many sessions a user has at most; one more ends the oldest. 1 to 1000, by default
+        /// 50.
+        sessions_per_user: u32,
+        /// Sets after how long a session ends in any case whose user did not want to be remembered;
+        /// 1 min to 30 d, by default 12 h.
+        short_session_lifetime: Duration,
         /// Sets how long a signing key signs before the next one takes over; 1 h to 365 d, by
         /// default 30 d.
         signing_key_lifetime: Duration,
@@ -250,6 +264,11 @@ impl Config {
                 "must not be shorter than session_idle",
             ));
         }
+        bounded("short_session_lifetime", self.short_session_lifetime, MINUTE, 30 * DAY)?;
+        if !(1..=1000).contains(&self.sessions_per_user) {
+            return Err(ConfigError::new("limits.sessions_per_user", "must be between 1 and 1000"));
+        }
+        bounded("event_retention", self.event_retention, DAY, 3650 * DAY)?;
         bounded("activation_lifetime", self.activation_lifetime, SECOND, 7 * DAY)?;
         bounded("reset_lifetime", self.reset_lifetime, SECOND, DAY)?;
         bounded("email_change_lifetime", self.email_change_lifetime, SECOND, 7 * DAY)?;

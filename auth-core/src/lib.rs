@@ -66,16 +66,16 @@
 //! let auth = Auth::builder(config, store, secret).mailer(mailbox.clone()).build().await?;
 //!
 //! let (email, password) = ("ada@example.com", "nine apples under a tin roof");
-//! auth.sign_up(SignUp { email: email.into(), password: password.into(), username: None }).await?;
+//! let client = Client::default(); // in a server: who asks, and from where
+//! auth.sign_up(SignUp::new(email, password), &client).await?;
 //!
 //! auth.deliver().await?; // a server calls `auth.start()` once instead
 //! let mails = mailbox.mails();
 //! let link = mails[0].link.as_deref().ok_or("this mail has a link")?;
 //! let (_, token) = link.split_once("#token=").ok_or("the link has a token")?;
-//! auth.activate(Activate { token: token.into(), password: None }).await?;
+//! auth.activate(Activate { token: token.into(), password: None }, &client).await?;
 //!
-//! let input = SignIn { email: Some(email.into()), password: password.into(), username: None };
-//! let SignedIn::Session(tokens) = auth.sign_in(input, &Client::new(None, None)).await? else {
+//! let SignedIn::Session(tokens) = auth.sign_in(SignIn::new(email, password), &client).await? else {
 //!     return Err("this user has no second factor".into());
 //! };
 //! assert_eq!(auth.session(&tokens.access_token).await?.user().email, email);
@@ -121,13 +121,16 @@ mod config;
 mod crypto;
 mod email_address;
 mod error;
+mod event;
 mod flows;
+mod hooks;
 mod http;
 mod last_resort;
 mod mailer;
 pub mod manual;
 mod message;
 mod model;
+mod operators;
 mod outbox;
 mod policy;
 mod random;
@@ -155,9 +158,14 @@ pub use crate::crypto::password::{HashParams, HashParamsError};
 pub use crate::crypto::seal::{MasterSecret, MasterSecretError};
 pub use crate::email_address::{EmailAddress, EmailAddressError};
 pub use crate::error::{BuildError, Error, FieldError, Result};
+pub use crate::event::{Actor, Event, EventKind, EventListener};
 pub use crate::flows::{
     Activate, Challenge, Enrolment, Reauthenticate, ResetPassword, SecondFactor, SignIn, SignUp,
     SignedIn, Tokens,
+};
+pub use crate::hooks::{
+    AllowedDomains, Claims, HookError, InvitedOnly, OpenRegistration, Registration,
+    RegistrationPolicy, SignUpHook,
 };
 pub use crate::http::endpoint::{Access, Endpoint};
 pub use crate::http::problem::{ProblemCode, Rejection};
@@ -166,7 +174,8 @@ pub use crate::http::{Peer, Request, Response};
 pub use crate::mailer::SmtpMailer;
 pub use crate::mailer::{Email, Mailbox, Mailer, MailerError};
 pub use crate::message::{Message, MessageKind};
-pub use crate::model::{Client, Identity, MessageId, Session, SessionId, User, UserId};
+pub use crate::model::{Client, EventId, Identity, MessageId, Session, SessionId, User, UserId};
+pub use crate::operators::{EventQuery, Operator};
 pub use crate::outbox::{Delivery, MemoryOutbox, Outbox, OutboxError, StoreOutbox};
 pub use crate::policy::password::{PasswordPolicy, PasswordPolicyError, PasswordRejection};
 pub use crate::random::{Random, SeededRandom, SystemRandom};

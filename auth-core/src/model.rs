@@ -54,6 +54,8 @@ macro_rules! id {
 }
 
 id! {
+    /// Identifies an event; later ones are greater.
+    EventId,
     /// Identifies a message of the outbox for as long as it exists, and its e-mail for ever.
     MessageId,
     /// Identifies a session; the `sid` claim of its access tokens.
@@ -170,4 +172,6 @@ pub struct Identity {
     pub methods: Vec<String>,
     /// The `exp` claim.
     pub expires_at: Timestamp,
+    /// The host's own [`Claims`](crate::Claims).
+    pub claims: serde_json::Map<String, serde_json::Value>,
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::crypto::access_token::SigningKey;
 use crate::crypto::keyring::Key;
 use crate::crypto::seal::Purpose;
+use crate::event::Origin;
 use crate::store::KeyRow;
-use crate::{Auth, Error, Result, Timestamp};
+use crate::{Auth, Error, EventKind, Result, Timestamp};
 
 impl Auth {
     /// The key that signs at `now`; makes the next one first if it is due.
@@ -38,8 +39,12 @@ impl Auth {
         let public_key = key.verifying_key().public().to_vec();
         let seed = self.0.sealer.seal(random, Purpose::SigningKey, &public_key, key.seed());
         let row = KeyRow { generation, public_key, seed, active_from };
-        self.0.store.write().await?.insert_signing_key(&row).await?;
-        tracing::info!(generation, kid = key.kid(), "a signing key was made");
+        let mut unit = self.begin(Origin::system()).await?;
+        if unit.tx().insert_signing_key(&row).await? {
+            unit.record(EventKind::SigningKeyCreated).detail("kid", key.kid());
+            tracing::info!(generation, kid = key.kid(), "a signing key was made");
+        }
+        unit.commit().await?;
         self.reload_keys().await
     }
 

@@ -17,17 +17,19 @@ pub use master_secret::{MasterSecret, MasterSecretError};
 /// What a sealed value is; a value sealed as one thing cannot be opened as another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Purpose {
+    Invitation,
     Message,
     SigningKey,
     TotpSecret,
 }
 
 impl Purpose {
-    const ALL: [Self; 3] = [Self::Message, Self::SigningKey, Self::TotpSecret];
+    const ALL: [Self; 4] = [Self::Invitation, Self::Message, Self::SigningKey, Self::TotpSecret];
 
     /// Names the purpose in stored data: changing a name makes what was sealed unreadable.
     const fn label(self) -> &'static str {
         match self {
+            Self::Invitation => "auth/invitation/v1",
             Self::Message => "auth/message/v1",
             Self::SigningKey => "auth/signing-key/v1",
             Self::TotpSecret => "auth/totp/v1",

@@ -10,8 +10,8 @@ use crate::http::reply::{self, Status, accepted};
 use crate::model::Account;
 use crate::store::Purpose;
 use crate::{
-    Auth, Endpoint, Error, FieldError, MessageKind, OneTimeToken, Password, ProblemCode, Request,
-    Response, Result,
+    Auth, Client, Endpoint, Error, EventKind, FieldError, MessageKind, OneTimeToken, Password,
+    ProblemCode, Request, Response, Result,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
@@ -66,7 +66,7 @@ impl Auth {
     ///
     /// [`Error::InvalidToken`]; [`Error::Validation`] for a password that is missing or not
     /// acceptable, in which case the token stays good.
-    pub async fn activate(&self, input: Activate) -> Result<()> {
+    pub async fn activate(&self, input: Activate, client: &Client) -> Result<()> {
         let Activate { token, password } = input;
         let digest = Digest::of(token.expose().as_bytes());
         let account = self.awaiting_activation(&token).await?;
@@ -80,7 +80,7 @@ impl Auth {
             }
         };
         let now = self.now();
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin(client).await?;
         unit.tx().lock_user(account.user.id).await?;
         let user_id = unit
             .tx()
@@ -89,6 +89,10 @@ impl Auth {
             .ok_or(Error::InvalidToken)?;
         let hash = hash.as_ref().map(|hash| hash.as_str());
         let user = unit.tx().activate_user(user_id, hash, now).await?.ok_or(Error::InvalidToken)?;
+        unit.record(EventKind::UserActivated).user(user_id);
+        if hash.is_some() {
+            unit.record(EventKind::AuthnPasswordChange).user(user_id).detail("by", "activation");
+        }
         unit.send(self.message(MessageKind::Welcome, &user.email, user.username.as_deref(), now));
         unit.commit().await
     }
@@ -102,10 +106,11 @@ impl Auth {
     /// # Security
     ///
     /// Result and time are the same whether or not a mail is sent.
-    pub async fn send_activation_email(&self, address: &str) -> Result<()> {
+    pub async fn send_activation_email(&self, address: &str, client: &Client) -> Result<()> {
         let address = email(address)?;
         let awaits = |account: &Account| account.user.activated_at.is_none();
-        self.in_uniform_time(self.request_link(&address, Purpose::Activation, awaits)).await
+        let request = self.request_link(&address, Purpose::Activation, client, awaits);
+        self.in_uniform_time(request).await
     }
 
     async fn awaiting_activation(&self, token: &OneTimeToken) -> Result<Account> {
@@ -126,7 +131,8 @@ fn needs_no_password(account: &Account) -> Result<()> {
 }
 
 async fn activate(auth: &Auth, request: Request) -> Result<Response> {
-    auth.activate(json(&request)?).await?;
+    let client = auth.client(&request);
+    auth.activate(json(&request)?, &client).await?;
     Ok(reply::json(StatusCode::OK, &ACTIVATED))
 }
 
@@ -144,14 +150,16 @@ async fn activate_by_link(auth: &Auth, request: Request) -> Result<Response> {
     if request.method() == Method::HEAD {
         needs_no_password(&auth.awaiting_activation(&token).await?)?;
     } else {
-        auth.activate(Activate { token, password: None }).await?;
+        let client = auth.client(&request);
+        auth.activate(Activate { token, password: None }, &client).await?;
     }
     Ok(reply::json(StatusCode::OK, &ACTIVATED))
 }
 
 async fn send_activation_email(auth: &Auth, request: Request) -> Result<Response> {
+    let client = auth.client(&request);
     let Recipient { email } = json(&request)?;
-    auth.send_activation_email(&email).await?;
+    auth.send_activation_email(&email, &client).await?;
     Ok(accepted())
 }
 

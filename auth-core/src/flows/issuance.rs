@@ -5,13 +5,15 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Serialize;
 
+use crate::auth::Unit;
 use crate::crypto::access_token::{Claims, sign};
 use crate::crypto::refresh_token::RefreshSecret;
 use crate::http::reply::json;
 use crate::model::{Account, new_uuid};
-use crate::store::{Connection, NewSession, Renewal, Rotated};
+use crate::store::{NewSession, Renewal, Rotated};
 use crate::{
-    AccessToken, Auth, Client, Error, RefreshToken, Response, Result, SessionId, Timestamp, User,
+    AccessToken, Auth, Client, Error, EventKind, RefreshToken, Response, Result, SessionId,
+    Timestamp, User,
 };
 
 /// What a signed-in client holds.
@@ -27,6 +29,8 @@ pub struct Tokens {
     pub refresh_token: RefreshToken,
     /// For how long it can be, unless it is used before.
     pub refresh_expires_in: Duration,
+    /// Whether a browser keeps them when it is closed.
+    pub remembered: bool,
     /// Who signed in.
     pub user: User,
 }
@@ -73,14 +77,22 @@ impl<'a> Proof<'a> {
 }
 
 impl Auth {
-    /// Begins a session; `None` if the proof no longer holds.
+    /// Begins a session, and ends the oldest if the user has more than enough; `None` if the proof no
+    /// longer holds.
     pub(super) async fn begin_session(
         &self,
-        connection: &mut Connection,
+        unit: &mut Unit<'_>,
         proof: &Proof<'_>,
+        remembered: bool,
         client: &Client,
         now: Timestamp,
     ) -> Result<Option<Issued>> {
+        let config = &self.0.config;
+        let lifetime = if remembered {
+            config.session_lifetime
+        } else {
+            config.session_lifetime.min(config.short_session_lifetime)
+        };
         let refresh = RefreshSecret::generate(&*self.0.random);
         let renewal = self.renewal(&refresh, now);
         let session = NewSession {
@@ -90,13 +102,21 @@ impl Auth {
             second_factor: proof.second_factor,
             factor_epoch: proof.account.factor_epoch,
             amr: proof.amr.as_str(),
+            remembered,
             client,
-            expires_at: now.plus(self.0.config.session_lifetime),
+            expires_at: now.plus(lifetime),
             renewal,
         };
-        if !connection.insert_session(&session).await? {
+        if !unit.tx().insert_session(&session).await? {
             return Ok(None);
         }
+        unit.record(EventKind::AuthnLoginSuccess)
+            .user(session.user_id)
+            .session(session.id)
+            .detail("amr", session.amr);
+        let keep = i64::from(config.sessions_per_user);
+        let evicted = unit.tx().evict_sessions(session.user_id, keep, now).await?;
+        unit.end_sessions(session.user_id, evicted, "too_many");
         let session = Rotated {
             id: session.id,
             user_id: session.user_id,
@@ -104,6 +124,7 @@ impl Auth {
             amr: session.amr.to_owned(),
             idle_expires_at: session.renewal.idle_expires_at,
             expires_at: session.expires_at,
+            remembered,
         };
         Ok(Some(Issued { session, refresh }))
     }
@@ -122,6 +143,7 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Tokens> {
         let Issued { session, refresh } = issued;
+        let extra = self.0.hooks.claims(&user).await?;
         let config = &self.0.config;
         let expires_at = now.plus(config.access_token_lifetime).min(session.expires_at);
         let expires_at = expires_at.min(session.idle_expires_at);
@@ -136,7 +158,7 @@ impl Auth {
             exp: expires_at.secs(),
             auth_time: session.authenticated_at.secs(),
             amr: session.amr.split(' ').map(str::to_owned).collect(),
-            extra: serde_json::Map::new(),
+            extra,
         };
         let key = self.signing_key(now).await?;
         Ok(Tokens {
@@ -144,6 +166,7 @@ impl Auth {
             expires_in: expires_at.since(now),
             refresh_token: refresh.token(),
             refresh_expires_in: session.idle_expires_at.min(session.expires_at).since(now),
+            remembered: session.remembered,
             user,
         })
     }

@@ -9,7 +9,10 @@ use crate::auth::Unit;
 use crate::crypto::digest::Digest;
 use crate::model::Account;
 use crate::store::{Addressee, NewToken, Purpose};
-use crate::{Auth, EmailAddress, Message, MessageId, MessageKind, OneTimeToken, Result, Timestamp};
+use crate::{
+    Auth, Client, EmailAddress, EventKind, Message, MessageId, MessageKind, OneTimeToken, Result,
+    Timestamp,
+};
 
 impl Auth {
     /// A mail of that kind about what happens now.
@@ -48,6 +51,7 @@ impl Auth {
         let expires_at = now.plus(lifetime);
         let digest = Digest::of(token.expose().as_bytes());
         unit.tx().insert_token(&NewToken { user_id: user.id, purpose, digest, expires_at }).await?;
+        unit.record(EventKind::AuthnTokenCreated).user(user.id).detail("purpose", purpose.as_str());
         let mut message = self.message(kind, &user.email, user.username.as_deref(), now);
         message.token = Some(token);
         message.not_after = Some(expires_at);
@@ -97,11 +101,12 @@ impl Auth {
         &self,
         email: &EmailAddress,
         purpose: Purpose,
+        client: &Client,
         eligible: impl Fn(&Account) -> bool + Send,
     ) -> Result<()> {
         let now = self.now();
         let account = self.0.store.read().await?.account_by_email(email.canonical()).await?;
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin(client).await?;
         let within_limits = self.count_mail(&mut unit, email, purpose, now).await?;
         unit.tx().lock_claimants(email, None).await?;
         if within_limits && purpose == Purpose::Activation {
@@ -112,6 +117,9 @@ impl Auth {
         if let Some(account) = account.filter(|_| within_limits) {
             let user = Addressee::from(account);
             self.send_link(&mut unit, &user, purpose, now).await?;
+        } else {
+            // As many writes as for somebody who is mailed a link.
+            unit.record(EventKind::AuthnTokenCreated).detail("purpose", purpose.as_str());
         }
         unit.commit().await
     }

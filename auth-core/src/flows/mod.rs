@@ -7,6 +7,7 @@ mod account;
 mod activation;
 mod development;
 mod discovery;
+pub(crate) mod invitation;
 mod issuance;
 mod mails;
 mod password_reset;

@@ -8,8 +8,8 @@ use crate::http::input::json;
 use crate::http::reply::{self, Status, accepted};
 use crate::store::Purpose;
 use crate::{
-    Auth, Endpoint, Error, MessageKind, OneTimeToken, Password, ProblemCode, Request, Response,
-    Result,
+    Auth, Client, Endpoint, Error, EventKind, MessageKind, OneTimeToken, Password, ProblemCode,
+    Request, Response, Result,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
@@ -63,9 +63,10 @@ impl Auth {
     /// # Security
     ///
     /// Result and time are the same whether or not a mail is sent, and asking changes nothing.
-    pub async fn request_password_reset(&self, address: &str) -> Result<()> {
+    pub async fn request_password_reset(&self, address: &str, client: &Client) -> Result<()> {
         let address = email(address)?;
-        self.in_uniform_time(self.request_link(&address, Purpose::PasswordReset, |_| true)).await
+        let request = self.request_link(&address, Purpose::PasswordReset, client, |_| true);
+        self.in_uniform_time(request).await
     }
 
     /// Sets the password of the user whose mailbox a token proves, and ends all of their sessions.
@@ -78,7 +79,7 @@ impl Auth {
     ///
     /// [`Error::InvalidToken`]; [`Error::Validation`] for a password that is not acceptable, in
     /// which case the token stays good.
-    pub async fn reset_password(&self, input: ResetPassword) -> Result<()> {
+    pub async fn reset_password(&self, input: ResetPassword, client: &Client) -> Result<()> {
         let ResetPassword { token, password } = input;
         required("#/token", token.expose().is_empty())?;
         let digest = Digest::of(token.expose().as_bytes());
@@ -90,7 +91,7 @@ impl Auth {
         let hash = self.hash_password(password, whose).await?;
 
         let now = self.now();
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin(client).await?;
         unit.tx().lock_user(account.user.id).await?;
         let user_id = unit
             .tx()
@@ -103,7 +104,11 @@ impl Auth {
             .await?
             .ok_or(Error::InvalidToken)?;
         let revoked = unit.tx().revoke_sessions(user_id, None, now).await?;
-        unit.revoked(revoked);
+        unit.end_sessions(user_id, revoked, "password_changed");
+        unit.record(EventKind::AuthnPasswordChange).user(user_id).detail("by", "reset");
+        if account.user.activated_at.is_none() {
+            unit.record(EventKind::UserActivated).user(user_id);
+        }
         let kind = MessageKind::PasswordChanged;
         unit.send(self.message(kind, &user.email, user.username.as_deref(), now));
         unit.commit().await
@@ -111,13 +116,15 @@ impl Auth {
 }
 
 async fn request_password_reset(auth: &Auth, request: Request) -> Result<Response> {
+    let client = auth.client(&request);
     let Recipient { email } = json(&request)?;
-    auth.request_password_reset(&email).await?;
+    auth.request_password_reset(&email, &client).await?;
     Ok(accepted())
 }
 
 async fn reset_password(auth: &Auth, request: Request) -> Result<Response> {
-    auth.reset_password(json(&request)?).await?;
+    let client = auth.client(&request);
+    auth.reset_password(json(&request)?, &client).await?;
     Ok(reply::json(StatusCode::OK, &Status { status: "password_reset" }))
 }
 

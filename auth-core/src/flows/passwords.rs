@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::auth::CurrentSession;
 use crate::crypto::password::{PasswordHash, Verdict, hash, outdated, verify};
 use crate::model::Account;
-use crate::{Auth, Config, Error, FieldError, Password, Result};
+use crate::{Auth, Config, Error, EventKind, FieldError, Password, Result};
 
 /// Where a password stands in a request, and whose it is to be.
 pub(super) struct PasswordOwner {
@@ -79,6 +80,22 @@ impl Auth {
             connection.rehash_password(account.user.id, &old, new.as_str()).await?;
         }
         Ok(())
+    }
+
+    /// Checks the password of who is signed in already; a wrong one is recorded.
+    pub(super) async fn check_own_password(
+        &self,
+        session: &CurrentSession,
+        password: Password,
+    ) -> Result<()> {
+        let checked = self.check_password(Some(session.account()), password).await;
+        if let Err(Error::InvalidCredentials) = &checked {
+            self.note(&session.client, EventKind::AuthnLoginFail, |event| {
+                event.user(session.user().id).session(session.id()).detail("reason", "password");
+            })
+            .await?;
+        }
+        checked
     }
 }
 

@@ -6,7 +6,8 @@ use crate::crypto::refresh_token::RefreshSecret;
 use crate::http::endpoint::Access;
 use crate::http::input::json;
 use crate::{
-    Auth, Code, Endpoint, Error, FieldError, Password, ProblemCode, Request, Response, Result,
+    Auth, Code, Endpoint, Error, EventKind, FieldError, Password, ProblemCode, Request, Response,
+    Result,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -50,17 +51,17 @@ impl Auth {
         session: CurrentSession,
         input: Reauthenticate,
     ) -> Result<Tokens> {
-        let account = &session.0.account;
+        let account = session.account();
         let Reauthenticate { password, code } = input;
         if password.expose().is_empty() {
             return Err(Error::field(FieldError::required("#/password")));
         }
-        self.check_password(Some(account), password).await?;
+        self.check_own_password(&session, password).await?;
         let (amr, used) = if account.user.two_factor_enabled {
             let code = code
                 .filter(|code| !code.expose().is_empty())
                 .ok_or_else(|| Error::field(FieldError::required("#/code")))?;
-            let used = self.evaluate_code(account.user.id, &code).await?;
+            let used = self.evaluate_code(account.user.id, &code, &session.client).await?;
             (used.amr(), Some(used))
         } else {
             (Amr::Password, None)
@@ -69,7 +70,7 @@ impl Auth {
         let now = self.now();
         let refresh = RefreshSecret::generate(&*self.0.random);
         let renewal = self.renewal(&refresh, now);
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin(&session.client).await?;
         unit.lock(&session).await?;
         if let Some(used) = used {
             self.spend_code(&mut unit, account.user.id, &used).await?;
@@ -84,12 +85,16 @@ impl Auth {
             )
             .await?
             .ok_or(STALE)?;
+        unit.record(EventKind::SessionRenewed)
+            .user(account.user.id)
+            .session(session.id())
+            .detail("amr", amr.as_str());
         unit.commit().await?;
         self.tokens(Issued { session: renewed, refresh }, session.into_user(), now).await
     }
 }
 
 async fn reauthenticate(auth: &Auth, request: Request) -> Result<Response> {
-    let session = auth.current_session(request.headers()).await?;
+    let session = auth.current_session(&request).await?;
     Ok(signed_in(&auth.reauthenticate(session, json(&request)?).await?))
 }

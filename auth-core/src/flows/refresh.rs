@@ -6,8 +6,8 @@ use crate::crypto::refresh_token::RefreshSecret;
 use crate::http::input::json;
 use crate::store::Rotation;
 use crate::{
-    Auth, Endpoint, Error, MessageKind, ProblemCode, RefreshToken, Request, Response, Result,
-    Timestamp,
+    Auth, Client, Endpoint, Error, EventKind, MessageKind, ProblemCode, RefreshToken, Request,
+    Response, Result, Timestamp,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -43,12 +43,12 @@ impl Auth {
     ///
     /// Any other second use means that two parties hold the token: the session is revoked and its
     /// user told (RFC 9700 §4.14.2). Refreshing proves no factor again: `auth_time` and `amr` stay.
-    pub async fn refresh(&self, token: &RefreshToken) -> Result<Tokens> {
+    pub async fn refresh(&self, token: &RefreshToken, client: &Client) -> Result<Tokens> {
         required("#/refresh_token", token.expose().is_empty())?;
         let presented = RefreshSecret::parse(token).ok_or(Error::InvalidRefreshToken)?;
         let now = self.now();
         let Some(issued) = self.rotate(&presented, now).await? else {
-            self.detect_reuse(&presented, now).await?;
+            self.detect_reuse(&presented, client, now).await?;
             return Err(Error::InvalidRefreshToken);
         };
         let account = self.0.store.read().await?.account(issued.session.user_id).await?;
@@ -76,14 +76,20 @@ impl Auth {
         Ok(None)
     }
 
-    async fn detect_reuse(&self, presented: &RefreshSecret, now: Timestamp) -> Result<()> {
-        let mut unit = self.begin().await?;
+    async fn detect_reuse(
+        &self,
+        presented: &RefreshSecret,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut unit = self.begin(client).await?;
         let (family, digest) = (presented.family(), presented.digest());
         let Some((session, user_id)) = unit.tx().revoke_reused(&family, &digest, now).await? else {
             return Ok(());
         };
         tracing::warn!(%session, user = %user_id, "a used refresh token was presented: its session is revoked");
-        unit.revoked([session]);
+        unit.record(EventKind::AuthnTokenReuse).user(user_id).session(session);
+        unit.end_sessions(user_id, [session], "reuse");
         if let Some(account) = unit.tx().account(user_id).await? {
             self.notify(&mut unit, MessageKind::RefreshTokenReuse, &account);
         }
@@ -92,6 +98,7 @@ impl Auth {
 }
 
 async fn access(auth: &Auth, request: Request) -> Result<Response> {
+    let client = auth.client(&request);
     let Access { refresh_token } = json(&request)?;
-    Ok(signed_in(&auth.refresh(&refresh_token).await?))
+    Ok(signed_in(&auth.refresh(&refresh_token, &client).await?))
 }

@@ -53,10 +53,11 @@ impl Auth {
     /// [`Error::NotFound`] if the user has no such session, [`Error::ReauthenticationRequired`].
     pub async fn revoke_session(&self, session: &CurrentSession, id: SessionId) -> Result<()> {
         self.require_recent(session)?;
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin(&session.client).await?;
         unit.lock(session).await?;
         let revoked = unit.tx().revoke_session(session.user().id, id, self.now()).await?;
-        unit.revoked([revoked.ok_or(Error::NotFound)?]);
+        let revoked = revoked.ok_or(Error::NotFound)?;
+        unit.end_sessions(session.user().id, [revoked], "revoked");
         unit.commit().await
     }
 
@@ -68,16 +69,16 @@ impl Auth {
     pub async fn revoke_other_sessions(&self, session: &CurrentSession) -> Result<()> {
         self.require_recent(session)?;
         let user_id = session.user().id;
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin(&session.client).await?;
         unit.lock(session).await?;
         let revoked = unit.tx().revoke_sessions(user_id, Some(session.id()), self.now()).await?;
-        unit.revoked(revoked);
+        unit.end_sessions(user_id, revoked, "revoked");
         unit.commit().await
     }
 }
 
 async fn list(auth: &Auth, request: Request) -> Result<Response> {
-    let session = auth.current_session(request.headers()).await?;
+    let session = auth.current_session(&request).await?;
     let current = session.id();
     let sessions = auth.sessions(&session).await?;
     let sessions = sessions
@@ -88,7 +89,7 @@ async fn list(auth: &Auth, request: Request) -> Result<Response> {
 }
 
 async fn revoke(auth: &Auth, request: Request) -> Result<Response> {
-    let session = auth.recent_session(request.headers()).await?;
+    let session = auth.recent_session(&request).await?;
     let Revoke { id, others } = json(&request)?;
     match (id, others) {
         (Some(id), None) => {

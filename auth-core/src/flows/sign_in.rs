@@ -10,8 +10,8 @@ use crate::http::reply;
 use crate::model::Account;
 use crate::store::NewChallenge;
 use crate::{
-    Auth, ChallengeToken, Client, EmailAddress, Endpoint, Error, FieldError, Password, ProblemCode,
-    Request, Response, Result, Timestamp, Username,
+    Auth, ChallengeToken, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, Password,
+    ProblemCode, Request, Response, Result, Timestamp, Username,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -39,6 +39,18 @@ pub struct SignIn {
     #[cfg_attr(feature = "openapi", schema(required = true))]
     #[serde(default)]
     pub password: Password,
+    /// Whether the session outlives the browser, and lasts as long as sessions do; by default it
+    /// does.
+    pub remember: Option<bool>,
+}
+
+impl SignIn {
+    /// Signs in by address.
+    #[must_use]
+    pub fn new(email: &str, password: &str) -> Self {
+        let (email, password) = (Some(email.to_owned()), password.into());
+        Self { email, username: None, password, remember: None }
+    }
 }
 
 /// What a right password leads to.
@@ -77,25 +89,35 @@ impl Auth {
     /// users who have not signed in since the cost of hashing was changed: their passwords are
     /// checked at the old cost, once.
     pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<SignedIn> {
+        let remembered = input.remember.unwrap_or(true);
         let account = self.find_account(&input).await?;
-        self.check_password(account.as_ref(), input.password).await?;
-        let account = account.ok_or(Error::InvalidCredentials)?;
-        if account.disabled_at.is_some() {
-            return Err(Error::InvalidCredentials);
-        }
-        if account.user.activated_at.is_none() {
-            return Err(Error::AccountNotActivated);
-        }
+        let admitted = match self.check_password(account.as_ref(), input.password).await {
+            Ok(()) => admit(account.as_ref()),
+            Err(Error::InvalidCredentials) => Err((Error::InvalidCredentials, "password")),
+            Err(error) => return Err(error),
+        };
+        let account = match admitted {
+            Ok(account) => account,
+            Err((error, reason)) => {
+                let user_id = account.as_ref().map(|account| account.user.id);
+                self.note(client, EventKind::AuthnLoginFail, |event| {
+                    event.user_id = user_id;
+                    event.detail("reason", reason);
+                })
+                .await?;
+                return Err(error);
+            }
+        };
         let now = self.now();
         if account.user.two_factor_enabled {
-            return Ok(SignedIn::SecondFactor(self.challenge(&account, now).await?));
+            return Ok(SignedIn::SecondFactor(self.challenge(account, remembered, now).await?));
         }
-        let mut connection = self.0.store.write().await?;
-        let proof = Proof::password(&account);
-        let issued =
-            self.begin_session(&mut connection, &proof, client, now).await?.ok_or(STALE)?;
-        drop(connection);
-        Ok(SignedIn::Session(self.tokens(issued, account.user, now).await?))
+        let mut unit = self.begin(client).await?;
+        let proof = Proof::password(account);
+        let issued = self.begin_session(&mut unit, &proof, remembered, client, now).await?;
+        let issued = issued.ok_or(STALE)?;
+        unit.commit().await?;
+        Ok(SignedIn::Session(self.tokens(issued, account.user.clone(), now).await?))
     }
 
     async fn find_account(&self, input: &SignIn) -> Result<Option<Account>> {
@@ -121,17 +143,37 @@ impl Auth {
         }
     }
 
-    async fn challenge(&self, account: &Account, now: Timestamp) -> Result<Challenge> {
+    async fn challenge(
+        &self,
+        account: &Account,
+        remembered: bool,
+        now: Timestamp,
+    ) -> Result<Challenge> {
         let token = ChallengeToken::generate(&*self.0.random);
         let expires_in = self.0.config.challenge_lifetime;
         let challenge = NewChallenge {
             digest: Digest::of(token.expose().as_bytes()),
             user_id: account.user.id,
             password_epoch: account.password_epoch,
+            remembered,
             expires_at: now.plus(expires_in),
         };
         self.0.store.write().await?.insert_challenge(&challenge).await?;
         Ok(Challenge { token, expires_in })
+    }
+}
+
+/// Says why somebody with the right password is not let in, and under which name that is recorded.
+fn admit(account: Option<&Account>) -> Result<&Account, (Error, &'static str)> {
+    match account {
+        None => Err((Error::InvalidCredentials, "password")),
+        Some(account) if account.disabled_at.is_some() => {
+            Err((Error::InvalidCredentials, "disabled"))
+        }
+        Some(account) if account.user.activated_at.is_none() => {
+            Err((Error::AccountNotActivated, "not_activated"))
+        }
+        Some(account) => Ok(account),
     }
 }
 

@@ -5,7 +5,8 @@ use crate::crypto::refresh_token::RefreshSecret;
 use crate::http::input::{bearer, optional_json};
 use crate::http::reply::no_content;
 use crate::{
-    AccessToken, Auth, Endpoint, Error, ProblemCode, RefreshToken, Request, Response, Result,
+    AccessToken, Auth, Client, Endpoint, Error, ProblemCode, RefreshToken, Request, Response,
+    Result,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -34,11 +35,13 @@ impl Auth {
     /// # Errors
     ///
     /// If the database fails; the session then goes on.
-    pub async fn sign_out(&self, token: &RefreshToken) -> Result<()> {
+    pub async fn sign_out(&self, token: &RefreshToken, client: &Client) -> Result<()> {
         let Some(presented) = RefreshSecret::parse(token) else { return Ok(()) };
-        let mut unit = self.begin().await?;
-        let session = unit.tx().revoke_family(&presented.family(), self.now()).await?;
-        unit.revoked(session);
+        let mut unit = self.begin(client).await?;
+        let ended = unit.tx().revoke_family(&presented.family(), self.now()).await?;
+        if let Some((session, user_id)) = ended {
+            unit.end_sessions(user_id, [session], "sign_out");
+        }
         unit.commit().await
     }
 
@@ -47,17 +50,19 @@ impl Auth {
     /// # Errors
     ///
     /// [`Error::Unauthenticated`] if the token is not good; it is if only its session has ended.
-    pub async fn sign_out_session(&self, token: &AccessToken) -> Result<()> {
+    pub async fn sign_out_session(&self, token: &AccessToken, client: &Client) -> Result<()> {
         let now = self.now();
         let claims = self.verify(token, now).await?;
-        let mut unit = self.begin().await?;
-        let session = unit.tx().revoke_session(claims.sub.into(), claims.sid.into(), now).await?;
-        unit.revoked(session);
+        let mut unit = self.begin(client).await?;
+        let user_id = claims.sub.into();
+        let ended = unit.tx().revoke_session(user_id, claims.sid.into(), now).await?;
+        unit.end_sessions(user_id, ended, "sign_out");
         unit.commit().await
     }
 }
 
 async fn sign_out(auth: &Auth, request: Request) -> Result<Response> {
+    let client = auth.client(&request);
     let SignOut { refresh_token } = optional_json(&request)?;
     let refresh_token = refresh_token.filter(|token| !token.expose().is_empty());
     let access_token = match bearer(request.headers()) {
@@ -65,11 +70,11 @@ async fn sign_out(auth: &Auth, request: Request) -> Result<Response> {
         result => Some(result?),
     };
     if let Some(refresh_token) = &refresh_token {
-        auth.sign_out(refresh_token).await?;
+        auth.sign_out(refresh_token, &client).await?;
     }
     match &access_token {
         // An access token that has expired is no reason to refuse what the refresh token did.
-        Some(access_token) => match auth.sign_out_session(access_token).await {
+        Some(access_token) => match auth.sign_out_session(access_token, &client).await {
             Err(Error::Unauthenticated) if refresh_token.is_some() => {}
             result => result?,
         },

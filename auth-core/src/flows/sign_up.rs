@@ -3,14 +3,15 @@ use serde::Deserialize;
 
 use super::email;
 use super::passwords::PasswordOwner;
+use crate::auth::Unit;
 use crate::config::Usernames;
 use crate::crypto::password::PasswordHash;
 use crate::http::input::json;
 use crate::http::reply::{Status, accepted};
 use crate::store::{Addressee, NewUser, Purpose};
 use crate::{
-    Auth, EmailAddress, Endpoint, Error, FieldError, MessageKind, Password, ProblemCode, Request,
-    Response, Result, UserId, Username,
+    Auth, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, MessageKind, OneTimeToken,
+    Password, ProblemCode, Registration, Request, Response, Result, UserId, Username,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -41,6 +42,17 @@ pub struct SignUp {
     pub password: Password,
     /// The public name of the account, where usernames are in use.
     pub username: Option<String>,
+    /// The proof that an operator invited this address, where that matters.
+    pub invitation: Option<OneTimeToken>,
+}
+
+impl SignUp {
+    /// Asks for an account without a username and without an invitation.
+    #[must_use]
+    pub fn new(email: &str, password: &str) -> Self {
+        let (email, password) = (email.to_owned(), password.into());
+        Self { email, password, username: None, invitation: None }
+    }
 }
 
 impl Auth {
@@ -57,8 +69,8 @@ impl Auth {
     /// Result and time are the same for new and for known addresses (ASVS 6.3.8), and nobody is
     /// signed in. If an address is signed up again before its mailbox was proven, the passwords so
     /// far are dropped: whoever proves the mailbox chooses.
-    pub async fn sign_up(&self, input: SignUp) -> Result<()> {
-        let SignUp { email: address, password, username } = input;
+    pub async fn sign_up(&self, input: SignUp, client: &Client) -> Result<()> {
+        let SignUp { email: address, password, username, invitation } = input;
         let (address, username) = (email(&address), self.username(username));
         let whose = PasswordOwner {
             pointer: "#/password",
@@ -77,17 +89,28 @@ impl Auth {
             }
         };
         let hash = self.hash_password(password, whose).await?;
-        self.in_uniform_time(self.register(&address, username.as_ref(), &hash)).await
+        let asked = Asked { email: &address, username: username.as_ref(), hash: &hash };
+        let registered = async {
+            let registration = Registration {
+                email: &address,
+                username: username.as_ref().map(Username::original),
+                invited: self.is_invited(invitation.as_ref(), &address, self.now()),
+            };
+            if self.0.hooks.allow(&registration).await? {
+                return self.register(&asked, client).await;
+            }
+            self.note(client, EventKind::UserRefused, |event| {
+                event.detail("reason", "policy");
+            })
+            .await
+        };
+        self.in_uniform_time(registered).await
     }
 
-    async fn register(
-        &self,
-        email: &EmailAddress,
-        username: Option<&Username>,
-        hash: &PasswordHash,
-    ) -> Result<()> {
+    async fn register(&self, asked: &Asked<'_>, client: &Client) -> Result<()> {
+        let Asked { email, username, hash } = *asked;
         let now = self.now();
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin(client).await?;
         // First, whether or not the address has a user: what mails to one address waits here for its
         // turn, so that nothing below waits in a circle and nobody sees that there is a queue.
         let within_limits = self.count_mail(&mut unit, email, Purpose::Activation, now).await?;
@@ -108,10 +131,19 @@ impl Auth {
                 created_at: now,
             };
             if let Some(user) = unit.tx().insert_user(&new).await? {
+                // An address that signs up again keeps its user, who was created before.
+                if user.id == new.id {
+                    self.user_created(&mut unit, user.id, "sign_up").await?;
+                } else {
+                    unit.record(EventKind::UserUpdated)
+                        .user(user.id)
+                        .detail("what", "signed_up_again");
+                }
                 self.send_link(&mut unit, &user, Purpose::Activation, now).await?;
             } else if let Some(account) = unit.tx().account_by_email(email.canonical()).await?
                 && account.disabled_at.is_none()
             {
+                unit.record(EventKind::UserRefused).user(account.user.id).detail("reason", "taken");
                 let Addressee { email, username, .. } = Addressee::from(account);
                 let kind = MessageKind::AlreadyRegistered;
                 unit.send(self.message(kind, &email, username.as_deref(), now));
@@ -120,8 +152,25 @@ impl Auth {
             // No new token, which would only take the mailed one away; but whoever spends that one
             // chooses the password, or a flood of requests would keep the flooder's.
             unit.tx().drop_unproven_credentials(email).await?;
+            unit.record(EventKind::ExcessRateLimitExceeded).detail("limit", "mails");
         }
         unit.commit().await
+    }
+
+    /// Records that a user was created, and lets the host add what is its own.
+    pub(super) async fn user_created(
+        &self,
+        unit: &mut Unit<'_>,
+        id: UserId,
+        by: &'static str,
+    ) -> Result<()> {
+        unit.record(EventKind::UserCreated).user(id).detail("by", by);
+        if self.0.hooks.sign_up.is_none() {
+            return Ok(());
+        }
+        let account = unit.tx().account(id).await?;
+        let account = account.ok_or_else(|| Error::internal("a new user is not there"))?;
+        self.0.hooks.signed_up(unit.transaction(), &account.user).await
     }
 
     fn username(&self, text: Option<String>) -> Result<Option<Username>> {
@@ -138,6 +187,13 @@ impl Auth {
     }
 }
 
+/// What a sign-up asks for, once it is acceptable.
+struct Asked<'a> {
+    email: &'a EmailAddress,
+    username: Option<&'a Username>,
+    hash: &'a PasswordHash,
+}
+
 /// Everything that is not acceptable at once, unless something else went wrong.
 fn all_of(results: [Result<()>; 3]) -> Error {
     let mut errors = Vec::new();
@@ -151,6 +207,7 @@ fn all_of(results: [Result<()>; 3]) -> Error {
 }
 
 async fn sign_up(auth: &Auth, request: Request) -> Result<Response> {
-    auth.sign_up(json(&request)?).await?;
+    let client = auth.client(&request);
+    auth.sign_up(json(&request)?, &client).await?;
     Ok(accepted())
 }

@@ -7,6 +7,7 @@
 
 mod attempts;
 mod connect;
+mod events;
 mod messages;
 mod one_time_tokens;
 mod sessions;
@@ -25,6 +26,7 @@ pub(crate) use connect::Listener;
 #[cfg(all(feature = "settings", feature = "sqlite"))]
 pub(crate) use connect::in_memory;
 pub use connect::{Store, StoreError};
+pub(crate) use events::EventFilter;
 pub(crate) use messages::MessageRow;
 pub(crate) use one_time_tokens::{NewToken, Purpose};
 pub(crate) use sessions::{Authenticated, NewSession, Renewal, Rotated, Rotation};
@@ -89,6 +91,32 @@ impl Tx {
             Db::Sqlite(handle) => handle.commit().await?,
         }
         Ok(())
+    }
+}
+
+/// The host's way into a transaction of this crate, for its own statements.
+///
+/// What a host writes here happens with the change that it belongs to or not at all. It must neither
+/// commit nor roll back.
+impl Tx {
+    /// Returns the connection, if the store is Postgres.
+    #[cfg(feature = "postgres")]
+    pub fn postgres(&mut self) -> Option<&mut sqlx::PgConnection> {
+        match &mut self.0.0 {
+            Db::Postgres(handle) => Some(handle.connection()),
+            #[cfg(feature = "sqlite")]
+            Db::Sqlite(_) => None,
+        }
+    }
+
+    /// Returns the connection, if the store is SQLite.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite(&mut self) -> Option<&mut sqlx::SqliteConnection> {
+        match &mut self.0.0 {
+            #[cfg(feature = "postgres")]
+            Db::Postgres(_) => None,
+            Db::Sqlite(handle) => Some(handle.connection()),
+        }
     }
 }
 

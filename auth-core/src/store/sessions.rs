@@ -17,6 +17,8 @@ pub(crate) struct NewSession<'a> {
     /// The factor epoch that was read with the password.
     pub(crate) factor_epoch: i64,
     pub(crate) amr: &'a str,
+    /// Whether a browser keeps it when it is closed.
+    pub(crate) remembered: bool,
     pub(crate) renewal: Renewal,
     pub(crate) client: &'a Client,
     pub(crate) expires_at: Timestamp,
@@ -50,6 +52,7 @@ pub(crate) struct Rotated {
     pub(crate) amr: String,
     pub(crate) idle_expires_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    pub(crate) remembered: bool,
 }
 
 /// A live session and its user.
@@ -65,21 +68,22 @@ impl Connection {
     /// Begins a session if what was proven still holds: the password is the same, the user is
     /// activated and not disabled, and no second factor has appeared.
     ///
-    /// On Postgres the user's row is locked while the session is inserted, so whatever ends all
-    /// sessions comes either before it, and this inserts nothing, or after it, and ends this one.
+    /// On Postgres the user's row is locked from here on, so whatever ends all sessions comes either
+    /// before it, and this inserts nothing, or after it, and ends this one; and of sessions that begin
+    /// at once, each sees the others when it [evicts](Self::evict_sessions) the oldest.
     pub(crate) async fn insert_session(
         &mut self,
         new: &NewSession<'_>,
     ) -> Result<bool, StoreError> {
         let inserted = on!(self, |db, sql:
             "INSERT INTO auth_sessions (id, user_id, family, refresh, amr, ip, user_agent,
-                 created_at, authenticated_at, last_used_at, idle_expires_at, expires_at)
-             SELECT $1, u.id, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10
+                 created_at, authenticated_at, last_used_at, idle_expires_at, expires_at, remembered)
+             SELECT $1, u.id, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10, $14
              FROM auth_users u
              WHERE u.id = $2 AND u.password_epoch = $11 AND u.factor_epoch = $12
                AND u.activated_at IS NOT NULL AND u.disabled_at IS NULL
                AND ($13 OR NOT EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id))",
-            postgres: " FOR SHARE OF u"
+            postgres: " FOR NO KEY UPDATE OF u"
         | query(sql)
             .bind(new.id)
             .bind(new.user_id)
@@ -94,6 +98,7 @@ impl Connection {
             .bind(new.password_epoch)
             .bind(new.factor_epoch)
             .bind(new.second_factor)
+            .bind(new.remembered)
             .execute(db)
             .await?
             .rows_affected());
@@ -116,7 +121,8 @@ impl Connection {
                      AND revoked_at IS NULL AND expires_at > $4 AND idle_expires_at > $4
                      AND EXISTS (SELECT 1 FROM auth_users u
                                  WHERE u.id = user_id AND u.disabled_at IS NULL)
-                   RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at";
+                   RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at,
+                             remembered";
         Ok(on!(self, |db| query_as(sql)
             .bind(rotation.family.as_bytes())
             .bind(rotation.presented.as_bytes())
@@ -153,11 +159,11 @@ impl Connection {
         &mut self,
         family: &Digest,
         now: Timestamp,
-    ) -> Result<Option<SessionId>, StoreError> {
+    ) -> Result<Option<(SessionId, UserId)>, StoreError> {
         let sql = "UPDATE auth_sessions SET revoked_at = $2
                    WHERE family = $1 AND revoked_at IS NULL
-                   RETURNING id";
-        Ok(on!(self, |db| query_scalar(sql)
+                   RETURNING id, user_id";
+        Ok(on!(self, |db| query_as(sql)
             .bind(family.as_bytes())
             .bind(now)
             .fetch_optional(db)
@@ -196,6 +202,28 @@ impl Connection {
             .bind(user_id)
             .bind(keep)
             .bind(now)
+            .fetch_all(db)
+            .await?))
+    }
+
+    /// Revokes the oldest live sessions of the user beyond the newest `keep`.
+    pub(crate) async fn evict_sessions(
+        &mut self,
+        user_id: UserId,
+        keep: i64,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        // No `OFFSET` without a `LIMIT` in SQLite; nobody has that many sessions.
+        let sql = "UPDATE auth_sessions SET revoked_at = $2
+                   WHERE id IN (SELECT id FROM auth_sessions
+                                WHERE user_id = $1 AND revoked_at IS NULL
+                                  AND expires_at > $2 AND idle_expires_at > $2
+                                ORDER BY created_at DESC, id DESC LIMIT 1000000 OFFSET $3)
+                   RETURNING id";
+        Ok(on!(self, |db| query_scalar(sql)
+            .bind(user_id)
+            .bind(now)
+            .bind(keep)
             .fetch_all(db)
             .await?))
     }
@@ -273,7 +301,8 @@ impl Connection {
                      AND EXISTS (SELECT 1 FROM auth_users u
                                  WHERE u.id = user_id AND u.password_epoch = $2 AND u.factor_epoch = $8
                                    AND u.disabled_at IS NULL)
-                   RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at";
+                   RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at,
+                             remembered";
         Ok(on!(self, |db| query_as(sql)
             .bind(id)
             .bind(password_epoch)

@@ -20,19 +20,18 @@ impl Connection {
         Ok(on!(self, |db| query_as(sql).fetch_all(db).await?))
     }
 
-    /// Adds the key unless another instance was first with that generation.
-    pub(crate) async fn insert_signing_key(&mut self, key: &KeyRow) -> Result<(), StoreError> {
+    /// Adds the key; false if another instance was first with that generation.
+    pub(crate) async fn insert_signing_key(&mut self, key: &KeyRow) -> Result<bool, StoreError> {
         let sql = "INSERT INTO auth_signing_keys (generation, public_key, seed, active_from)
                    VALUES ($1, $2, $3, $4) ON CONFLICT (generation) DO NOTHING";
-        on!(self, |db| {
-            query(sql)
-                .bind(key.generation)
-                .bind(&key.public_key)
-                .bind(&key.seed)
-                .bind(key.active_from)
-                .execute(db)
-                .await?;
-        });
-        Ok(())
+        let inserted = on!(self, |db| query(sql)
+            .bind(key.generation)
+            .bind(&key.public_key)
+            .bind(&key.seed)
+            .bind(key.active_from)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(inserted == 1)
     }
 }

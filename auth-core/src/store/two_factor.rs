@@ -9,7 +9,15 @@ pub(crate) struct NewChallenge {
     pub(crate) digest: Digest,
     pub(crate) user_id: UserId,
     pub(crate) password_epoch: i64,
+    pub(crate) remembered: bool,
     pub(crate) expires_at: Timestamp,
+}
+
+/// What a challenge was issued under.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Met {
+    pub(crate) password_epoch: i64,
+    pub(crate) remembered: bool,
 }
 
 /// A confirmed authenticator app.
@@ -31,14 +39,15 @@ pub(crate) struct EnrolmentRow {
 
 impl Connection {
     pub(crate) async fn insert_challenge(&mut self, new: &NewChallenge) -> Result<(), StoreError> {
-        let sql = "INSERT INTO auth_challenges (digest, user_id, password_epoch, tries, expires_at)
-                   VALUES ($1, $2, $3, 0, $4)";
+        let sql = "INSERT INTO auth_challenges (digest, user_id, password_epoch, tries, expires_at, remembered)
+                   VALUES ($1, $2, $3, 0, $4, $5)";
         on!(self, |db| {
             query(sql)
                 .bind(new.digest.as_bytes())
                 .bind(new.user_id)
                 .bind(new.password_epoch)
                 .bind(new.expires_at)
+                .bind(new.remembered)
                 .execute(db)
                 .await?;
         });
@@ -69,15 +78,14 @@ impl Connection {
         &mut self,
         digest: &Digest,
         now: Timestamp,
-    ) -> Result<Option<i64>, StoreError> {
+    ) -> Result<Option<Met>, StoreError> {
         let sql = "DELETE FROM auth_challenges WHERE digest = $1 AND expires_at > $2
-                   RETURNING password_epoch";
-        let row: Option<(i64,)> = on!(self, |db| query_as(sql)
+                   RETURNING password_epoch, remembered";
+        Ok(on!(self, |db| query_as(sql)
             .bind(digest.as_bytes())
             .bind(now)
             .fetch_optional(db)
-            .await?);
-        Ok(row.map(|(password_epoch,)| password_epoch))
+            .await?))
     }
 
     pub(crate) async fn totp(&mut self, user_id: UserId) -> Result<Option<TotpRow>, StoreError> {

@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use auth_core::{Activate, Error, OneTimeToken, RefreshToken, SignUp};
+use auth_core::{Activate, Client, Error, OneTimeToken, RefreshToken, SignUp};
 
 use super::counting::rows;
 use crate::App;
@@ -19,12 +19,8 @@ pub(super) fn a_sign_up_is_whole_or_nothing(apps: &[App]) {
     loop {
         points += 1;
         let person = app.stranger();
-        let input = SignUp {
-            email: person.email.clone(),
-            password: person.password.as_str().into(),
-            username: None,
-        };
-        let ended = block_on(until(points, app.auth.sign_up(input)));
+        let input = SignUp::new(&person.email, &person.password);
+        let ended = block_on(until(points, app.auth.sign_up(input, &Client::default())));
         let state = state(app, &person.email);
         assert!(["0 0 0", "1 1 1"].contains(&&*state), "{state} at {points}");
         if let Some(result) = ended {
@@ -49,7 +45,7 @@ pub(super) fn an_activation_is_whole_or_nothing(apps: &[App]) {
         let ended = loop {
             points += 1;
             let input = Activate { token: OneTimeToken::from(&*token), password: None };
-            let ended = block_on(until(points, app.auth.activate(input)));
+            let ended = block_on(until(points, app.auth.activate(input, &Client::default())));
             // One user, one link that is mailed, and then either the link or the welcome.
             let state = state(app, &person.email);
             assert!(["1 1 1", "1 0 2"].contains(&&*state), "{state} at {points}");
@@ -76,8 +72,9 @@ pub(super) fn a_refresh_can_be_asked_for_again(apps: &[App]) {
     // whether it has.
     for round in 0..5 {
         for points in 1.. {
-            let ended = block_on(until(points, app.auth.refresh(&refresh)));
-            let again = block_on(app.auth.refresh(&refresh)).expect("the session goes on");
+            let ended = block_on(until(points, app.auth.refresh(&refresh, &Client::default())));
+            let again = block_on(app.auth.refresh(&refresh, &Client::default()))
+                .expect("the session goes on");
             let ended = ended.map(|tokens| tokens.expect("nothing is wrong with it"));
             if let Some(tokens) = &ended {
                 let both = [tokens, &again].map(|tokens| tokens.refresh_token.expose());

@@ -119,7 +119,7 @@ pub(super) fn a_replaced_master_secret_still_opens_what_is_old(apps: &[App]) {
     // The second secret is the one that every instance of the suite starts with.
     let auth = block_on(build(app, secret(100).with_previous(secret(0)))).expect("one opens it");
     let refresh = RefreshToken::from(&*tokens.refresh);
-    let next = block_on(auth.refresh(&refresh)).expect("the session is known");
+    let next = block_on(auth.refresh(&refresh, &Client::default())).expect("the session is known");
     assert_ne!(next.refresh_token.expose(), tokens.refresh);
     let sign_in = json!({ "email": person.email, "password": person.password });
     let first = app.post("/sign-in", sign_in).json();

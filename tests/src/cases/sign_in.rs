@@ -139,7 +139,7 @@ pub(super) fn input_is_strict(app: &App) {
         json!({ "email": ["a@x.example"], "password": "x" }),
         json!({ "email": "a@x.example", "password": null }),
         json!({ "email": "a@x.example", "password": true }),
-        json!({ "email": "a@x.example", "password": "x", "remember": true }),
+        json!({ "email": "a@x.example", "password": "x", "remembered": true }),
         json!(["a@x.example", "x"]),
     ] {
         assert_problem(&send(body), 400, "malformed_request");

@@ -55,19 +55,17 @@ impl Auth {
         let user_id = connection.try_challenge(&digest, TRIES, now).await?;
         drop(connection);
         let user_id = user_id.ok_or(Error::InvalidChallenge)?;
-        let used = self.evaluate_code(user_id, &code).await?;
+        let used = self.evaluate_code(user_id, &code, client).await?;
 
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin(client).await?;
         unit.tx().lock_user(user_id).await?;
-        let password_epoch =
-            unit.tx().consume_challenge(&digest, now).await?.ok_or(Error::InvalidChallenge)?;
+        let met = unit.tx().consume_challenge(&digest, now).await?;
+        let met = met.ok_or(Error::InvalidChallenge)?;
         self.spend_code(&mut unit, user_id, &used).await?;
         let account = unit.tx().account(user_id).await?.ok_or(Error::InvalidChallenge)?;
-        let proof = Proof::both_factors(&account, password_epoch, used.amr());
-        let issued = self
-            .begin_session(unit.tx(), &proof, client, now)
-            .await?
-            .ok_or(Error::InvalidChallenge)?;
+        let proof = Proof::both_factors(&account, met.password_epoch, used.amr());
+        let issued = self.begin_session(&mut unit, &proof, met.remembered, client, now).await?;
+        let issued = issued.ok_or(Error::InvalidChallenge)?;
         unit.commit().await?;
         self.tokens(issued, account.user, now).await
     }

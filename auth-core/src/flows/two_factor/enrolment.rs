@@ -13,8 +13,8 @@ use crate::http::input::{json, nothing};
 use crate::http::reply::{self, no_content};
 use crate::store::EnrolmentRow;
 use crate::{
-    Auth, Code, Endpoint, Error, MessageKind, ProblemCode, RecoveryCode, Request, Response, Result,
-    TotpSecret,
+    Auth, Code, Endpoint, Error, EventKind, MessageKind, ProblemCode, RecoveryCode, Request,
+    Response, Result, TotpSecret,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
@@ -116,7 +116,7 @@ impl Auth {
         session: &CurrentSession,
         code: &Code,
     ) -> Result<Vec<RecoveryCode>> {
-        let (user, account) = (session.user(), &session.0.account);
+        let (user, account) = (session.user(), session.account());
         if user.two_factor_enabled {
             return Err(Error::TwoFactorAlreadyEnabled);
         }
@@ -125,11 +125,14 @@ impl Auth {
         let enrolment = connection.enrolment(user.id, session.id(), now).await?;
         drop(connection);
         let enrolment = enrolment.ok_or(Error::NoPendingEnrolment)?;
-        self.count_code(user.id).await?;
+        self.count_code(user.id, &session.client).await?;
         let secret = self.open_totp_secret(user.id, &enrolment.secret)?;
-        let step = matching_step(&secret, code.expose(), now).ok_or(Error::InvalidCode)?;
+        let Some(step) = matching_step(&secret, code.expose(), now) else {
+            self.note_wrong_code(user.id, &session.client).await?;
+            return Err(Error::InvalidCode);
+        };
 
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin(&session.client).await?;
         unit.lock(session).await?;
         unit.tx().change_factors(user.id).await?;
         if !unit.tx().consume_enrolment(&enrolment, now).await? {
@@ -141,7 +144,8 @@ impl Auth {
         let codes = self.new_recovery_codes(unit.tx(), user.id).await?;
         unit.tx().clear_attempts(&super::subject(user.id)).await?;
         let revoked = unit.tx().revoke_sessions(user.id, Some(session.id()), now).await?;
-        unit.revoked(revoked);
+        unit.end_sessions(user.id, revoked, "factors_changed");
+        unit.record(EventKind::MfaEnabled).user(user.id).session(session.id());
         self.notify(&mut unit, MessageKind::TwoFactorEnabled, account);
         unit.commit().await?;
         Ok(codes)
@@ -156,13 +160,13 @@ impl Auth {
     /// [`Error::ReauthenticationRequired`], [`Error::TwoFactorNotEnabled`], [`Error::InvalidCode`], [`Error::TooManyRequests`].
     pub async fn disable_two_factor(&self, session: &CurrentSession, code: &Code) -> Result<()> {
         self.require_recent(session)?;
-        let (user, account) = (session.user(), &session.0.account);
+        let (user, account) = (session.user(), session.account());
         if !user.two_factor_enabled {
             return Err(Error::TwoFactorNotEnabled);
         }
-        let used = self.evaluate_code(user.id, code).await?;
+        let used = self.evaluate_code(user.id, code, &session.client).await?;
         let now = self.now();
-        let mut unit = self.begin().await?;
+        let mut unit = self.begin(&session.client).await?;
         unit.lock(session).await?;
         unit.tx().change_factors(user.id).await?;
         self.spend_code(&mut unit, user.id, &used).await?;
@@ -170,14 +174,15 @@ impl Auth {
             return Err(Error::TwoFactorNotEnabled);
         }
         let revoked = unit.tx().revoke_sessions(user.id, Some(session.id()), now).await?;
-        unit.revoked(revoked);
+        unit.end_sessions(user.id, revoked, "factors_changed");
+        unit.record(EventKind::MfaDisabled).user(user.id).session(session.id());
         self.notify(&mut unit, MessageKind::TwoFactorDisabled, account);
         unit.commit().await
     }
 }
 
 async fn enable_2fa(auth: &Auth, request: Request) -> Result<Response> {
-    let session = auth.recent_session(request.headers()).await?;
+    let session = auth.recent_session(&request).await?;
     nothing(&request)?;
     let enrolment = auth.start_enrolment(&session).await?;
     let body = EnrolmentBody {
@@ -190,14 +195,14 @@ async fn enable_2fa(auth: &Auth, request: Request) -> Result<Response> {
 }
 
 async fn confirm_2fa(auth: &Auth, request: Request) -> Result<Response> {
-    let session = auth.current_session(request.headers()).await?;
+    let session = auth.current_session(&request).await?;
     let code = json::<CodeBody>(&request)?.code()?;
     let codes = auth.confirm_enrolment(&session, &code).await?;
     Ok(reply::json(StatusCode::OK, &RecoveryCodes::from(codes.as_slice())))
 }
 
 async fn disable_2fa(auth: &Auth, request: Request) -> Result<Response> {
-    let session = auth.recent_session(request.headers()).await?;
+    let session = auth.recent_session(&request).await?;
     let code = json::<CodeBody>(&request)?.code()?;
     auth.disable_two_factor(&session, &code).await?;
     Ok(no_content())

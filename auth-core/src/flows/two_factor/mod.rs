@@ -17,7 +17,7 @@ use crate::crypto::digest::Digest;
 use crate::crypto::seal::Purpose;
 use crate::crypto::totp::matching_step;
 use crate::store::Connection;
-use crate::{Auth, Code, Error, RecoveryCode, Result, UserId};
+use crate::{Auth, Client, Code, Error, EventKind, RecoveryCode, Result, UserId};
 
 /// A right code, which is good once it is spent.
 pub(super) enum UsedCode {
@@ -40,8 +40,21 @@ impl Auth {
     ///
     /// The attempt is counted first, in one budget for all factors, challenges and sessions of the
     /// user: a right password, or a new challenge, buys no further tries (NIST SP 800-63B-4 §3.2.2).
-    pub(super) async fn evaluate_code(&self, user_id: UserId, code: &Code) -> Result<UsedCode> {
-        self.count_code(user_id).await?;
+    pub(super) async fn evaluate_code(
+        &self,
+        user_id: UserId,
+        code: &Code,
+        client: &Client,
+    ) -> Result<UsedCode> {
+        self.count_code(user_id, client).await?;
+        let evaluated = self.match_code(user_id, code).await;
+        if let Err(Error::InvalidCode) = &evaluated {
+            self.note_wrong_code(user_id, client).await?;
+        }
+        evaluated
+    }
+
+    async fn match_code(&self, user_id: UserId, code: &Code) -> Result<UsedCode> {
         if let Some(digest) = recovery_digest(code) {
             return Ok(UsedCode::Recovery(digest));
         }
@@ -66,16 +79,31 @@ impl Auth {
         if !spent {
             return Err(Error::InvalidCode);
         }
+        if let UsedCode::Recovery(_) = code {
+            unit.record(EventKind::RecoveryCodeUsed).user(user_id);
+        }
         unit.tx().clear_attempts(&subject(user_id)).await?;
         Ok(())
     }
 
-    async fn count_code(&self, user_id: UserId) -> Result<()> {
+    async fn note_wrong_code(&self, user_id: UserId, client: &Client) -> Result<()> {
+        self.note(client, EventKind::AuthnLoginFail, |event| {
+            event.user(user_id).detail("reason", "code");
+        })
+        .await
+    }
+
+    async fn count_code(&self, user_id: UserId, client: &Client) -> Result<()> {
         let now = self.now();
         let mut connection = self.0.store.write().await?;
         let (count, window_ends) =
             connection.count_attempt(&subject(user_id), now.plus(WINDOW), now).await?;
+        drop(connection);
         if count > i64::from(self.0.config.wrong_codes) {
+            self.note(client, EventKind::ExcessRateLimitExceeded, |event| {
+                event.user(user_id).detail("limit", "wrong_codes");
+            })
+            .await?;
             return Err(Error::TooManyRequests { retry_after: window_ends.since(now) });
         }
         Ok(())

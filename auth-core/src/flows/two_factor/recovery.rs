@@ -6,7 +6,8 @@ use crate::http::endpoint::Access;
 use crate::http::input::json;
 use crate::http::reply;
 use crate::{
-    Auth, Code, Endpoint, Error, MessageKind, ProblemCode, RecoveryCode, Request, Response, Result,
+    Auth, Code, Endpoint, Error, EventKind, MessageKind, ProblemCode, RecoveryCode, Request,
+    Response, Result,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -41,19 +42,20 @@ impl Auth {
         if !user.two_factor_enabled {
             return Err(Error::TwoFactorNotEnabled);
         }
-        let used = self.evaluate_code(user.id, code).await?;
-        let mut unit = self.begin().await?;
+        let used = self.evaluate_code(user.id, code, &session.client).await?;
+        let mut unit = self.begin(&session.client).await?;
         unit.lock(session).await?;
         self.spend_code(&mut unit, user.id, &used).await?;
         let codes = self.new_recovery_codes(unit.tx(), user.id).await?;
-        self.notify(&mut unit, MessageKind::RecoveryCodesReplaced, &session.0.account);
+        unit.record(EventKind::RecoveryCodesReplaced).user(user.id).session(session.id());
+        self.notify(&mut unit, MessageKind::RecoveryCodesReplaced, session.account());
         unit.commit().await?;
         Ok(codes)
     }
 }
 
 async fn recovery_codes(auth: &Auth, request: Request) -> Result<Response> {
-    let session = auth.recent_session(request.headers()).await?;
+    let session = auth.recent_session(&request).await?;
     let code = json::<CodeBody>(&request)?.code()?;
     let codes = auth.replace_recovery_codes(&session, &code).await?;
     Ok(reply::json(StatusCode::OK, &RecoveryCodes::from(codes.as_slice())))

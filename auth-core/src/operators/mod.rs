@@ -1,0 +1,43 @@
+//! What the people who run the service do to its users; none of it is reachable over HTTP.
+
+mod events;
+
+use std::fmt;
+
+use crate::Auth;
+use crate::event::{Actor, Origin};
+use crate::model::Client;
+
+pub use events::EventQuery;
+
+/// Somebody who runs the service; made by [`Auth::operator`].
+///
+/// What is done through it needs no session and no proof: whether the caller may is for the host to
+/// decide before. Every call is an [event](crate::Event) under the operator's name.
+#[derive(Clone)]
+#[must_use]
+pub struct Operator<'a> {
+    auth: &'a Auth,
+    name: String,
+}
+
+impl Auth {
+    /// Acts on behalf of somebody who runs the service, whom events will know as `name`, such as a
+    /// login of the host's own. It is cut to 64 characters, without control characters.
+    pub fn operator(&self, name: &str) -> Operator<'_> {
+        let name = name.chars().filter(|char| !char.is_control()).take(64).collect();
+        Operator { auth: self, name }
+    }
+}
+
+impl From<&Operator<'_>> for Origin {
+    fn from(operator: &Operator<'_>) -> Self {
+        Self { actor: Actor::Operator(operator.name.clone()), client: Client::default() }
+    }
+}
+
+impl fmt::Debug for Operator<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operator").field("name", &self.name).finish_non_exhaustive()
+    }
+}
