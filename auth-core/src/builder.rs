@@ -156,6 +156,7 @@ impl Builder {
         } = self;
         config.validate()?;
         check_claims(&hooks)?;
+        check_disabled(&config)?;
         let templates = Arc::new(Templates::new(templates.as_deref())?);
         let sealer = Arc::new(Sealer::new(&secret));
         let outbox = outbox.unwrap_or_else(|| {
@@ -195,6 +196,17 @@ impl Builder {
             .into(),
         })?;
         Ok(auth)
+    }
+}
+
+fn check_disabled(config: &Config) -> Result<(), ConfigError> {
+    let unknown = |path: &&String| !Auth::paths().contains(&path.as_str());
+    match config.disabled_endpoints.iter().find(unknown) {
+        Some(path) => {
+            let problem = format!("has {path:?}, which is the path of no endpoint");
+            Err(ConfigError::new("disabled_endpoints", problem))
+        }
+        None => Ok(()),
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Config {
     pub(crate) public_url: Url,
     pub(crate) front_end_url: Option<Url>,
     pub(crate) mount: String,
+    pub(crate) disabled_endpoints: Vec<String>,
     pub(crate) audience: String,
     pub(crate) product_name: String,
     pub(crate) mail_from: String,
@@ -94,6 +95,7 @@ impl Config {
             public_url,
             front_end_url: None,
             mount: "/api/auth".to_owned(),
+            disabled_endpoints: Vec::new(),
             product_name: "Auth".to_owned(),
             mail_from: "Auth <auth@localhost>".to_owned(),
             usernames: Usernames::default(),
@@ -144,6 +146,10 @@ impl Config {
         body_limit: usize,
         /// Sets how long a sign-in waits for its second factor; 1 s to 1 h, by default 5 min.
         challenge_lifetime: Duration,
+        /// Sets the paths of endpoints that answer 404, such as `/sign-up`, by default none.
+        ///
+        /// The calls behind them stay: an application without sign-up may create its users by itself.
+        disabled_endpoints: Vec<String>,
         /// Sets how long the link that confirms a new address is good; 1 s to 7 d, by default 1 h.
         email_change_lifetime: Duration,
         /// Sets how long an enrolment waits for its first code; 1 s to 1 h, by default 10 min.

@@ -55,7 +55,11 @@ impl Auth {
     }
 
     async fn dispatch(&self, path: &str, request: Result<Request>) -> Result<Response> {
-        let rows = || Self::endpoints().chain(DEVELOPMENT).filter(|row| row.path == path);
+        let disabled = self.0.config.disabled_endpoints.iter().any(|disabled| disabled == path);
+        let rows = || {
+            let rows = Self::endpoints().chain(DEVELOPMENT);
+            rows.filter(move |row| row.path == path && !disabled)
+        };
         let request = request?;
         // HEAD is GET without the body, which the framework leaves out (RFC 9110 §9.3.2).
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };

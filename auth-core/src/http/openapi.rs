@@ -18,6 +18,9 @@ pub(crate) fn document(sections: &[(&str, &[&[Endpoint]])], config: &Config) -> 
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for (section, flows) in sections {
         for endpoint in flows.iter().copied().flatten() {
+            if config.disabled_endpoints.iter().any(|path| path == endpoint.path) {
+                continue;
+            }
             let mut operation = operation(endpoint, &problem, &mut schemas);
             operation["tags"] = json!([section]);
             let path = paths.entry(format!("{}{}", config.mount, endpoint.path)).or_default();

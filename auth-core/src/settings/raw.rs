@@ -17,6 +17,8 @@ pub(super) struct Raw {
     pub(super) listen: SocketAddr,
     pub(super) public_url: String,
     pub(super) front_end_url: Option<String>,
+    pub(super) mount: Option<String>,
+    pub(super) disabled_endpoints: List,
     pub(super) database_url: String,
     pub(super) secret: Option<List>,
     pub(super) redis_url: Option<String>,
@@ -49,6 +51,8 @@ impl Default for Raw {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             public_url: "http://127.0.0.1:8000".to_owned(),
             front_end_url: None,
+            mount: None,
+            disabled_endpoints: List::default(),
             database_url: "sqlite://auth.db".to_owned(),
             secret: None,
             redis_url: None,
@@ -145,6 +149,7 @@ impl Raw {
             .password_policy(self.password.policy()?)
             .hash_params(self.password.hash_params()?)
             .trusted_proxies(networks(&self.trusted_proxies)?)
+            .disabled_endpoints(self.disabled_endpoints.0.clone())
             .usernames(match self.usernames {
                 RawUsernames::Off => Usernames::Off,
                 RawUsernames::Optional => Usernames::Optional,
@@ -167,6 +172,7 @@ impl Raw {
             email_change_lifetime,
             enrolment_lifetime,
             mail_from,
+            mount,
             product_name,
             recent_sign_in,
             refresh_grace,

@@ -89,6 +89,12 @@ impl Server {
         self.listen
     }
 
+    /// Returns the path to mount it at, by default `/api/auth`.
+    #[must_use]
+    pub fn mount(&self) -> &str {
+        &self.announcement.mount
+    }
+
     /// Prints to standard output where the service can be reached; for when it can.
     pub fn announce(&self) {
         // Whoever closed standard output does not want to know.

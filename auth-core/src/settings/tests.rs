@@ -134,6 +134,8 @@ fn a_bad_file_refuses_and_names_the_key() {
         ("smtp_url", "smtp_url = \"smtp://mail.example.com?tls=opportunistic\""),
         ("mail_from", "mail_from = \"nobody\""),
         ("mail_from", "mail_from = \"a\\nb <a@example.com>\""),
+        ("mount", "mount = \"api\""),
+        ("mount", "mount = \"/api/{id}\""),
         ("product_name", "product_name = \"\""),
         ("product_name", "product_name = \"a\\r\\nb\""),
         ("access_token_lifetime", "access_token_lifetime = \"2h\""),

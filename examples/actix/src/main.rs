@@ -12,11 +12,11 @@ use auth_actix::auth_core::settings::{Settings, SettingsError, stop_signal};
 #[tokio::main]
 async fn main() -> Result<(), SettingsError> {
     let server = Settings::load()?.start().await?;
-    let auth = server.auth();
+    let (auth, mount) = (server.auth(), server.mount().to_owned());
     let app = move || {
         App::new()
             .route("/hello", web::get().to(hello))
-            .configure(auth_actix::mount("/api/auth", auth.clone()))
+            .configure(auth_actix::mount(&mount, auth.clone()))
             .configure(auth_actix::development_mount(auth.clone()))
     };
     let listening = HttpServer::new(app).bind(server.listen())?;

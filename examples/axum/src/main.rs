@@ -16,7 +16,7 @@ async fn main() -> Result<(), SettingsError> {
     let server = Settings::load()?.start().await?;
     let app = Router::new()
         .route("/hello", get(hello))
-        .merge(auth_axum::mount("/api/auth"))
+        .merge(auth_axum::mount(server.mount()))
         .merge(auth_axum::development_router())
         .with_state(server.auth());
     let listener = TcpListener::bind(server.listen()).await?;

@@ -15,7 +15,7 @@ async fn main() -> Result<(), SettingsError> {
     let server = Settings::load()?.start().await?;
     let auth = server.auth();
     let app = Route::new().at("/hello", get(hello));
-    let app = auth_poem::mount(app, "/api/auth", &auth);
+    let app = auth_poem::mount(app, server.mount(), &auth);
     let app = auth_poem::development_route(app, &auth).data(auth);
     let acceptor = TcpListener::bind(server.listen()).into_acceptor().await?;
     server.announce();

@@ -38,6 +38,7 @@ mod sign_in;
 mod sign_out;
 mod sign_up;
 mod stores;
+mod switches;
 mod takeovers;
 mod usernames;
 
@@ -272,6 +273,10 @@ pub const CASES: &[Case] = table![
         an_address_is_one_mailbox,
         the_same_address_in_another_case_is_the_same_account,
         a_fresh_database_has_no_accounts,
+    },
+    switches::{
+        each_endpoint_can_be_switched_off,
+        without_sign_up_nobody_gets_in_and_everybody_else_stays,
     },
     takeovers::{
         a_flood_of_requests_keeps_no_password_of_the_flooder,
