@@ -207,7 +207,23 @@ impl Event {
 ///
 /// # Security
 ///
-/// Nothing waits for a listener, and what it returns or panics with changes nothing.
+/// Nothing waits for a listener, and a panic in it changes nothing.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use auth_core::{Event, EventKind, EventListener};
+///
+/// struct Alarm;
+///
+/// #[async_trait]
+/// impl EventListener for Alarm {
+///     async fn heard(&self, events: &[Event]) {
+///         for event in events.iter().filter(|event| event.kind == EventKind::AuthnTokenReuse) {
+///             eprintln!("a token of {:?} was stolen", event.user_id);
+///         }
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait EventListener: Send + Sync + 'static {
     /// Hears of the events of one change, in their order.

@@ -21,6 +21,26 @@ pub type HookError = Box<dyn std::error::Error + Send + Sync>;
 /// A token is signed and not encrypted: its bearer reads it. Names that this crate has a meaning
 /// for are refused when [`Auth`](crate::Auth) is built, what is not among
 /// [`names`](Self::names) is left out, and all of them together are at most 1 KiB.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use auth_core::{Claims, HookError, User};
+/// use serde_json::{Map, Value, json};
+///
+/// struct Plan;
+///
+/// #[async_trait]
+/// impl Claims for Plan {
+///     fn names(&self) -> &'static [&'static str] {
+///         &["plan"]
+///     }
+///
+///     async fn claims(&self, user: &User) -> Result<Map<String, Value>, HookError> {
+///         let plan = if user.roles.iter().any(|role| role == "customer") { "paid" } else { "free" };
+///         Ok(Map::from_iter([("plan".to_owned(), json!(plan))]))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Claims: Send + Sync + 'static {
     /// Returns the names of the claims that there may be.
@@ -40,6 +60,21 @@ pub trait Claims: Send + Sync + 'static {
 ///
 /// Whether somebody may does not show: a sign-up that is refused is answered as any other, and
 /// nothing is mailed. An [event](crate::EventKind::UserRefused) tells of it.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use auth_core::{HookError, Registration, RegistrationPolicy};
+///
+/// /// Keeps out addresses with a label, such as `ada+1@example.com`.
+/// struct NoLabels;
+///
+/// #[async_trait]
+/// impl RegistrationPolicy for NoLabels {
+///     async fn allows(&self, registration: &Registration<'_>) -> Result<bool, HookError> {
+///         Ok(!registration.email.canonical().contains('+'))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait RegistrationPolicy: Send + Sync + 'static {
     /// Says whether this sign-up may go on.
@@ -113,6 +148,29 @@ impl RegistrationPolicy for AllowedDomains {
 }
 
 /// What the host does when a user is created.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # mod example {
+/// use async_trait::async_trait;
+/// use auth_core::{HookError, SignUpHook, Tx, User};
+///
+/// /// Keeps a profile for each user, in the host's own table beside `auth_users`.
+/// struct Profiles;
+///
+/// #[async_trait]
+/// impl SignUpHook for Profiles {
+///     async fn signed_up(&self, tx: &mut Tx, user: &User) -> Result<(), HookError> {
+///         let connection = tx.sqlite().ok_or("the store is SQLite")?; // or `tx.postgres()`
+///         sqlx::query("INSERT INTO profiles (user_id, greeting) VALUES ($1, 'Hello')")
+///             .bind(user.id)
+///             .execute(connection)
+///             .await?;
+///         Ok(())
+///     }
+/// }
+/// # }
+/// ```
 #[async_trait]
 pub trait SignUpHook: Send + Sync + 'static {
     /// Runs in the transaction that creates `user`, with its connection: what the host writes
