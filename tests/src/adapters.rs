@@ -1,12 +1,11 @@
 //! How a host of each framework serves `Auth`, as its own documentation would have it.
 
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{LazyLock, mpsc};
 use std::thread;
 
 use auth_core::Auth;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::app::MOUNT;
@@ -36,13 +35,33 @@ impl Adapter {
         }
     }
 
-    /// Serves `auth` on a free port of the loopback interface until the result is dropped.
-    pub(crate) fn serve(self, auth: Auth) -> Served {
+    /// Serves `auth` until the result is dropped.
+    pub(crate) fn serve(self, auth: Auth, port: Port) -> Served {
         match self {
-            Self::Actix => actix(auth),
-            Self::Axum => axum(auth),
-            Self::Poem => poem(auth),
+            Self::Actix => actix(auth, port),
+            Self::Axum => axum(auth, port),
+            Self::Poem => poem(auth, port),
         }
+    }
+}
+
+/// A port of the loopback interface that nobody else has, known before anybody serves there.
+pub(crate) struct Port {
+    pub(crate) number: u16,
+    listener: TcpListener,
+}
+
+impl Port {
+    /// Takes a free one.
+    pub(crate) fn take() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        listener.set_nonblocking(true).expect("an open socket takes options");
+        Self { number: listener.local_addr().expect("it is bound").port(), listener }
+    }
+
+    fn tokio(self) -> tokio::net::TcpListener {
+        let listener = async { tokio::net::TcpListener::from_std(self.listener) };
+        block_on(listener).expect("it does not block")
     }
 }
 
@@ -50,6 +69,17 @@ impl Adapter {
 pub(crate) struct Served {
     pub(crate) port: u16,
     stop: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Served {
+    /// Serves an application of axum until the result is dropped.
+    pub(crate) fn axum(app: axum::Router, port: Port) -> Self {
+        let number = port.number;
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
+        let listener = port.tokio();
+        let server = RUNTIME.spawn(async move { axum::serve(listener, app).await });
+        Self { port: number, stop: Some(Box::new(move || server.abort())) }
+    }
 }
 
 impl Drop for Served {
@@ -71,9 +101,7 @@ static RUNTIME: LazyLock<Runtime> =
 /// What `/maybe` answers to a stranger.
 const NOBODY: &str = "nobody";
 
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-fn axum(auth: Auth) -> Served {
+fn axum(auth: Auth, port: Port) -> Served {
     use auth_axum::{CurrentUser, Identity, RecentSignIn};
     use axum::Router;
     use axum::routing::get;
@@ -98,17 +126,13 @@ fn axum(auth: Auth) -> Served {
         .route("/recent", get(recent))
         .merge(auth_axum::mount(MOUNT))
         .merge(auth_axum::development_router())
-        .with_state(auth)
-        .into_make_service_with_connect_info::<SocketAddr>();
-    let listener = block_on(TcpListener::bind(ANY_PORT)).expect("a port is free");
-    let port = listener.local_addr().expect("it is bound").port();
-    let server = RUNTIME.spawn(async move { axum::serve(listener, app).await });
-    Served { port, stop: Some(Box::new(move || server.abort())) }
+        .with_state(auth);
+    Served::axum(app, port)
 }
 
-fn poem(auth: Auth) -> Served {
+fn poem(auth: Auth, port: Port) -> Served {
     use auth_poem::{CurrentUser, Identity, RecentSignIn};
-    use poem::listener::{Acceptor, Listener, TcpListener};
+    use poem::listener::TcpAcceptor;
     use poem::{EndpointExt, Route, Server, get, handler};
 
     #[handler]
@@ -135,13 +159,13 @@ fn poem(auth: Auth) -> Served {
         .at("/recent", get(recent));
     let app = auth_poem::mount(app, MOUNT, &auth);
     let app = auth_poem::development_route(app, &auth).data(auth);
-    let acceptor = block_on(TcpListener::bind(ANY_PORT).into_acceptor()).expect("a port is free");
-    let port = acceptor.local_addr()[0].as_socket_addr().expect("it is a TCP socket").port();
+    let number = port.number;
+    let acceptor = TcpAcceptor::from_tokio(port.tokio()).expect("it has an address");
     let server = RUNTIME.spawn(Server::new_with_acceptor(acceptor).run(app));
-    Served { port, stop: Some(Box::new(move || server.abort())) }
+    Served { port: number, stop: Some(Box::new(move || server.abort())) }
 }
 
-fn actix(auth: Auth) -> Served {
+fn actix(auth: Auth, port: Port) -> Served {
     use actix_web::{App, HttpServer, get, rt};
     use auth_actix::{CurrentUser, Identity, RecentSignIn};
 
@@ -162,6 +186,7 @@ fn actix(auth: Auth) -> Served {
         user.0.email
     }
 
+    let Port { number, listener } = port;
     let (sender, receiver) = mpsc::channel();
     let thread = thread::spawn(move || {
         rt::System::new().block_on(async move {
@@ -174,18 +199,17 @@ fn actix(auth: Auth) -> Served {
             let server = HttpServer::new(app)
                 .workers(1)
                 .disable_signals()
-                .bind(ANY_PORT)
-                .expect("a port is free");
-            let port = server.addrs()[0].port();
+                .listen(listener)
+                .expect("it listens already");
             let server = server.run();
-            sender.send((port, server.handle())).expect("the trial waits for it");
+            sender.send(server.handle()).expect("the trial waits for it");
             server.await
         })
     });
-    let (port, handle) = receiver.recv().expect("the server starts");
+    let handle = receiver.recv().expect("the server starts");
     let stop = move || {
         block_on(handle.stop(false));
         thread.join().expect("the server never panics").expect("the server ends in peace");
     };
-    Served { port, stop: Some(Box::new(stop)) }
+    Served { port: number, stop: Some(Box::new(stop)) }
 }

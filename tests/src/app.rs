@@ -8,7 +8,7 @@ use std::time::Duration;
 use auth_core::{Auth, Builder, Config, Mailbox, ManualClock, MasterSecret, Timestamp};
 use serde_json::Value;
 
-use crate::adapters::{Served, block_on};
+use crate::adapters::{Port, Served, block_on};
 use crate::client::{exchange, race};
 use crate::databases::Database;
 use crate::{Adapter, Reply, Request, StoreKind, coverage};
@@ -52,6 +52,21 @@ pub type Mail = auth_core::Email;
 impl App {
     /// Serves a fresh host.
     pub fn start(adapter: Adapter, kind: StoreKind) -> Self {
+        Self::start_with(adapter, kind, |_| Self::config())
+    }
+
+    /// Serves a fresh host whose public URL is where it listens, for a browser: mailed links lead
+    /// there, and what comes from its pages comes from its own origin.
+    pub fn start_for_browser(adapter: Adapter, kind: StoreKind) -> Self {
+        Self::start_with(adapter, kind, |port| Self::config_at(&origin(port)))
+    }
+
+    /// Serves a fresh host, configured in knowledge of the port that it listens on.
+    pub fn start_with(
+        adapter: Adapter,
+        kind: StoreKind,
+        config: impl FnOnce(u16) -> Config,
+    ) -> Self {
         let world = World {
             database: block_on(Database::fresh(kind)),
             mailbox: Mailbox::new(),
@@ -59,19 +74,23 @@ impl App {
             people: AtomicU32::new(0),
         };
         let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
-        Self::serve(adapter, kind, clock, Arc::new(world), Self::config(), |builder| builder)
+        Self::serve(adapter, kind, clock, Arc::new(world), config, |builder| builder)
     }
 
     /// Serves a second instance beside this one, on the same database, clock and mailbox.
     pub fn beside(&self, config: Config, parts: impl FnOnce(Builder) -> Builder) -> Self {
         let world = Arc::clone(&self.world);
-        Self::serve(self.adapter, self.kind, self.clock.clone(), world, config, parts)
+        Self::serve(self.adapter, self.kind, self.clock.clone(), world, |_| config, parts)
     }
 
     /// Returns the configuration of [`Self::start`]: every default, but for the time that answers
     /// are rounded up to, of which cases have no use.
     pub fn config() -> Config {
-        Config::new("http://127.0.0.1:8000")
+        Self::config_at("http://127.0.0.1:8000")
+    }
+
+    fn config_at(public_url: &str) -> Config {
+        Config::new(public_url)
             .expect("a loopback address is fit for development")
             .uniform_time(Duration::from_millis(1))
     }
@@ -81,9 +100,11 @@ impl App {
         kind: StoreKind,
         clock: ManualClock,
         world: Arc<World>,
-        config: Config,
+        config: impl FnOnce(u16) -> Config,
         parts: impl FnOnce(Builder) -> Builder,
     ) -> Self {
+        let port = Port::take();
+        let config = config(port.number);
         let auth = block_on(async {
             let secret = MasterSecret::new((0..32).collect()).expect("it is long enough");
             let builder = Auth::builder(config, world.database.store().await, secret)
@@ -91,8 +112,18 @@ impl App {
                 .mailbox(world.mailbox.clone());
             parts(builder).build().await.expect("a sound configuration builds")
         });
-        let served = adapter.serve(auth.clone());
+        let served = adapter.serve(auth.clone(), port);
         Self { clock, auth, adapter, kind, served, world }
+    }
+
+    /// Returns where it listens, as a browser writes an origin.
+    pub fn origin(&self) -> String {
+        origin(self.served.port)
+    }
+
+    /// Returns the address of an endpoint, for a browser.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{MOUNT}{path}", self.origin())
     }
 
     // Requests.
@@ -223,6 +254,10 @@ impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "App({}, {})", self.adapter.name(), self.kind.name())
     }
+}
+
+fn origin(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
 }
 
 fn with(request: Request, bearer: Option<&str>) -> Request {
