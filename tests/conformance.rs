@@ -2,15 +2,17 @@
 
 use std::process::ExitCode;
 
-use auth_conformance::cases::{CASES, CHECKS, COMPARISONS};
-use auth_conformance::{Adapter, App, StoreKind, drop_template, uncovered};
+use auth_conformance::cases::{BROWSER_CASES, CASES, CHECKS, COMPARISONS};
+use auth_conformance::{Adapter, App, Browser, StoreKind, close_browser, drop_template, uncovered};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let without = std::env::var("AUTH_TEST_WITHOUT").unwrap_or_default();
     let wanted = |name: &str| !without.split(',').any(|left_out| left_out == name);
-    for (service, variable) in [("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")] {
+    for (service, variable) in
+        [("browser", "AUTH_TEST_BROWSER"), ("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")]
+    {
         if !wanted(service) {
             println!("\n{service} is left out by name");
         } else if !arguments.list && std::env::var_os(variable).is_none() {
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
         StoreKind::ALL.into_iter().filter(|store| wanted(store.name())).collect();
 
     let conclusion = libtest_mimic::run(&arguments, trials(&stores, wanted));
+    close_browser();
     drop_template();
     let partial = arguments.filter.is_some() || !arguments.skip.is_empty() || arguments.list;
     if partial || arguments.ignored {
@@ -35,9 +38,17 @@ fn main() -> ExitCode {
 fn trials(stores: &[StoreKind], wanted: impl Fn(&str) -> bool) -> Vec<Trial> {
     let mut trials = Vec::new();
     for &(name, check) in CHECKS {
-        if name.strip_prefix("services::").is_none_or(&wanted) {
+        let service = match name.split_once("::") {
+            Some(("services", service)) => service,
+            Some((module, _)) => module,
+            None => name,
+        };
+        if wanted(service) {
             trials.push(trial(name.to_owned(), check));
         }
+    }
+    if wanted("browser") {
+        trials.extend(browser_trials());
     }
     for &store in stores {
         for &(name, compare) in COMPARISONS {
@@ -53,6 +64,17 @@ fn trials(stores: &[StoreKind], wanted: impl Fn(&str) -> bool) -> Vec<Trial> {
         }
     }
     trials
+}
+
+/// On one store: a browser sees nothing of it, and costs more than it.
+fn browser_trials() -> impl Iterator<Item = Trial> {
+    Adapter::ALL.into_iter().flat_map(|adapter| {
+        BROWSER_CASES.iter().map(move |&(name, case)| {
+            trial(format!("browser::{}::{name}", adapter.name()), move || {
+                case(&App::start_for_browser(adapter, StoreKind::Sqlite), &Browser::new());
+            })
+        })
+    })
 }
 
 /// After everything else: that every endpoint was asked by some case.

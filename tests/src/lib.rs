@@ -5,12 +5,14 @@
 //! that only it moves, and a database of its own. `tests/run` starts what the suite needs.
 //!
 //! To add a case, write a function in the file of its flow under `cases` and name it in the table
-//! of `cases/mod.rs`.
+//! of `cases/mod.rs`. What only a browser can tell is a case under `cases/browser`: it runs in a real
+//! one, on every adapter and on SQLite; `browser/mod.rs` shows how.
 
 #![expect(clippy::must_use_candidate, reason = "a request is sent for what it causes, too")]
 
 mod adapters;
 mod app;
+mod browser;
 pub mod cases;
 mod client;
 mod coverage;
@@ -20,6 +22,7 @@ mod totp;
 
 pub use adapters::Adapter;
 pub use app::{App, MOUNT, Mail};
+pub use browser::{Browser, Cookie, OtherSite, Page, close_browser};
 pub use client::{Reply, Request};
 pub use coverage::uncovered;
 pub use databases::{StoreKind, drop_template};

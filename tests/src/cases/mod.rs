@@ -4,6 +4,7 @@ mod access_tokens;
 mod account;
 mod activation;
 mod assertions;
+mod browser;
 mod cancellation;
 mod client;
 mod counting;
@@ -42,13 +43,16 @@ mod switches;
 mod takeovers;
 mod usernames;
 
-use crate::App;
+use crate::{App, Browser};
 
 /// A case that runs on every adapter and every store.
 pub type Case = (&'static str, fn(&App));
 
 /// A case that compares what the adapters answer, one [`App`] each, on every store.
 pub type Comparison = (&'static str, fn(&[App]));
+
+/// A case that runs in a browser, on every adapter and one store.
+pub type BrowserCase = (&'static str, fn(&App, &Browser));
 
 /// A case that needs no server.
 pub type Check = (&'static str, fn());
@@ -344,8 +348,17 @@ pub const COMPARISONS: &[Comparison] = table![
     },
 ];
 
-/// Every check; those of `services` can be left out by the name of what they ask.
+/// Every case of a browser.
+pub const BROWSER_CASES: &[BrowserCase] = {
+    use browser::documents;
+
+    table![documents::{the_reference_lists_every_endpoint, the_development_mailbox_leads_on}]
+};
+
+/// Every check; those of `services` can be left out by the name of what they ask, and those of
+/// `browser` with it.
 pub const CHECKS: &[Check] = table![
+    browser::{what_a_page_does_is_seen},
     passwords::{
         a_refusal_says_why,
         any_characters_will_do,

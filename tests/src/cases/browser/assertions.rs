@@ -1,0 +1,13 @@
+//! What several files of cases in a browser look at.
+
+use crate::{App, Page};
+
+/// Asserts that nothing went wrong on `page`, and that nobody but `app` heard of it.
+#[track_caller]
+pub(in crate::cases) fn assert_clean(app: &App, page: &Page<'_>) {
+    assert_eq!(page.console_errors(), [""; 0]);
+    let own = format!("{}/", app.origin());
+    for request in page.requests() {
+        assert!(request.starts_with(&own), "{request}");
+    }
+}
