@@ -350,9 +350,22 @@ pub const COMPARISONS: &[Comparison] = table![
 
 /// Every case of a browser.
 pub const BROWSER_CASES: &[BrowserCase] = {
-    use browser::documents;
+    use browser::{activation, documents, password_reset, privacy};
 
-    table![documents::{the_reference_lists_every_endpoint, the_development_mailbox_leads_on}]
+    table![
+        activation::{
+            a_mailed_link_activates_with_one_click,
+            a_password_is_asked_for_where_it_has_to_be,
+            a_link_can_be_pasted_into_an_open_page,
+            a_lost_connection_costs_no_link,
+        },
+        documents::{the_reference_lists_every_endpoint, the_development_mailbox_leads_on},
+        password_reset::{
+            a_refused_password_can_be_replaced_in_place,
+            another_link_can_be_asked_for,
+        },
+        privacy::{a_page_tells_nobody_where_it_was, no_other_site_frames_a_page},
+    ]
 };
 
 /// Every check; those of `services` can be left out by the name of what they ask, and those of

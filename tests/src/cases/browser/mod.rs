@@ -1,7 +1,10 @@
 //! What only a browser can tell: pages as people use them, and what a browser does with answers.
 
+pub(super) mod activation;
 mod assertions;
 pub(super) mod documents;
+pub(super) mod password_reset;
+pub(super) mod privacy;
 
 use crate::{Browser, OtherSite};
 
