@@ -5,7 +5,7 @@ use tracing::Instrument;
 
 use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
-use crate::crypto::password::PasswordHash;
+use crate::crypto::password::PasswordHasher;
 use crate::crypto::seal::Sealer;
 use crate::event::Origin;
 use crate::hooks::Hooks;
@@ -39,8 +39,7 @@ pub(crate) struct Inner {
     pub(crate) mailbox: Option<Mailbox>,
     pub(crate) templates: Arc<Templates>,
     pub(crate) hashing: HashingPool,
-    /// What the attempts on unknown users are verified against.
-    pub(crate) dummy_hash: Arc<PasswordHash>,
+    pub(crate) hasher: Arc<PasswordHasher>,
     pub(crate) keyring: Keyring,
     pub(crate) revocations: Revocations,
     pub(crate) hooks: Hooks,

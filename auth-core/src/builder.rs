@@ -9,7 +9,7 @@ use crate::auth::Inner;
 use crate::crypto::access_token::RESERVED;
 use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
-use crate::crypto::password::PasswordHash;
+use crate::crypto::password::PasswordHasher;
 use crate::crypto::seal::{MasterSecret, Sealer};
 use crate::error::BuildError;
 use crate::hooks::{Claims, Hooks, RegistrationPolicy, SignUpHook};
@@ -164,11 +164,11 @@ impl Builder {
         });
         let hashing = HashingPool::for_this_machine();
         let params = config.hash_params;
-        let dummy_hash = {
+        let hasher = {
             let random = Arc::clone(&random);
-            hashing.run(move || PasswordHash::dummy(params, &*random)).await
+            hashing.run(move || PasswordHasher::new(params, &*random)).await
         };
-        let dummy_hash = dummy_hash
+        let hasher = hasher
             .map_err(|_| ConfigError::new("password.hash", "is more than this machine can hash"))?;
         let outlives = config.access_token_lifetime + MARGIN;
         let auth = Auth(Arc::new(Inner {
@@ -184,7 +184,7 @@ impl Builder {
             mailbox,
             templates,
             hashing,
-            dummy_hash: Arc::new(dummy_hash),
+            hasher: Arc::new(hasher),
             hooks,
         }));
         auth.signing_key(auth.now()).await.map_err(|error| match error {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::CurrentSession;
-use crate::crypto::password::{PasswordHash, Verdict, hash, outdated, verify};
+use crate::crypto::password::{PasswordHash, Verdict};
 use crate::model::Account;
 use crate::{Auth, Config, Error, EventKind, FieldError, Password, Result};
 
@@ -28,12 +28,12 @@ impl Auth {
         password: Password,
         whose: PasswordOwner,
     ) -> Result<PasswordHash> {
-        let (params, random) = (self.0.config.hash_params, Arc::clone(&self.0.random));
+        let (hasher, random) = (Arc::clone(&self.0.hasher), Arc::clone(&self.0.random));
         let config = Arc::clone(&self.0.config);
         // Judging is work too, for some passwords more than hashing: it has no place on the runtime.
         let hashed = self.0.hashing.run(move || {
             judge(&config, &password, &whose)?;
-            Ok(hash(params, &password, &*random))
+            Ok(hasher.hash(&password, &*random))
         });
         hashed.await?.map_err(Error::field)
     }
@@ -50,31 +50,30 @@ impl Auth {
     }
 
     /// Checks the password of `account`, at the same cost if there is none, or none with a usable
-    /// hash. A hash of another cost than the configured one is replaced.
+    /// hash. A hash that is not what would be made now is replaced.
     pub(super) async fn check_password(
         &self,
         account: Option<&Account>,
         password: Password,
     ) -> Result<()> {
         let stored = account.and_then(|account| account.password_hash.clone());
-        let dummy = Arc::clone(&self.0.dummy_hash);
-        let (params, random) = (self.0.config.hash_params, Arc::clone(&self.0.random));
+        let (hasher, random) = (Arc::clone(&self.0.hasher), Arc::clone(&self.0.random));
         let checked = move || {
-            let verdict =
-                stored.as_deref().map_or(Verdict::Unusable, |hash| verify(hash, &password));
-            match (verdict, stored) {
-                (Verdict::Match, Some(old)) => {
-                    let new = outdated(&old, params).then(|| hash(params, &password, &*random));
-                    Ok(new.map(|new| (old, new)))
-                }
-                (Verdict::Match | Verdict::Mismatch, _) => Err(Error::InvalidCredentials),
-                (Verdict::Unusable, _) => {
-                    verify(dummy.as_str(), &password);
-                    Err(Error::InvalidCredentials)
-                }
-            }
+            let verdict = hasher.verify(stored.as_deref(), &password);
+            let outdated = verdict == Verdict::Match { outdated: true };
+            let new = outdated.then(|| hasher.hash(&password, &*random));
+            (verdict, stored.zip(new))
         };
-        let rehashed = self.0.hashing.run(checked).await??;
+        let (verdict, rehashed) = self.0.hashing.run(checked).await?;
+        match (verdict, account) {
+            (Verdict::Match { .. }, _) => {}
+            (Verdict::Unusable(reason), Some(account)) => {
+                let user = account.user.id;
+                tracing::warn!(%user, %reason, "a stored password hash cannot be used");
+                return Err(Error::InvalidCredentials);
+            }
+            (Verdict::Mismatch | Verdict::Unusable(_), _) => return Err(Error::InvalidCredentials),
+        }
         if let (Some((old, new)), Some(account)) = (rehashed, account) {
             let mut connection = self.0.store.write().await?;
             connection.rehash_password(account.user.id, &old, new.as_str()).await?;

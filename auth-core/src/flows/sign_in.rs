@@ -86,8 +86,8 @@ impl Auth {
     /// # Security
     ///
     /// A refusal takes the same time whether or not the user exists (ASVS 6.3.8). The exception are
-    /// users who have not signed in since the cost of hashing was changed: their passwords are
-    /// checked at the old cost, once.
+    /// users who have not signed in since the cost of hashing was changed, or whose hash came from
+    /// another system: until they sign in, their passwords are checked at the cost of that hash.
     pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<SignedIn> {
         let remembered = input.remember.unwrap_or(true);
         let account = self.find_account(&input).await?;

@@ -257,6 +257,7 @@ pub const CASES: &[Case] = table![
         no_way_to_a_session_is_open_to_the_disabled,
         input_is_strict,
         a_hash_of_another_cost_is_replaced,
+        a_hash_of_another_system_is_replaced,
         a_deleted_user_is_nobody,
     },
     sign_out::{

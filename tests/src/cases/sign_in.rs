@@ -168,6 +168,28 @@ pub(super) fn a_hash_of_another_cost_is_replaced(app: &App) {
     app.sign_in(&person);
 }
 
+pub(super) fn a_hash_of_another_system_is_replaced(app: &App) {
+    let hash = || app.texts("SELECT password_hash FROM auth_users")[0].clone().unwrap_or_default();
+    let mut person = app.user();
+    person.password = "correct horse battery staple".to_owned();
+    for foreign in [
+        "$2b$05$abcdefghijklmnopqrstuuFiPhXf1sVd3pCCRO.uVh34H/qI/ZsuS",
+        "pbkdf2_sha256$1000$seasalt$3xmXbyk2QpiyNcnoBbzRPwEBsYPTbDlRdtmLyBvQltA=",
+        "$scrypt$ln=10,r=8,p=1$AAECAwQFBgcICQoLDA0ODw$mp90zEQd5XGhjEv4WArVH4Z0XRSzkGWtJK2S/AXJlRU",
+    ] {
+        app.execute(&format!("UPDATE auth_users SET password_hash = '{foreign}'"));
+        let reply = try_sign_in(app, &person.email, "not the password at all");
+        assert_problem(&reply, 401, "invalid_credentials");
+        assert_eq!(hash(), foreign);
+        app.sign_in(&person);
+        assert!(hash().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash());
+        app.sign_in(&person);
+    }
+    app.execute("UPDATE auth_users SET password_hash = '$2b$31$abcdefghijklmnopqrstuu'");
+    let reply = try_sign_in(app, &person.email, &person.password);
+    assert_problem(&reply, 401, "invalid_credentials");
+}
+
 pub(super) fn a_deleted_user_is_nobody(app: &App) {
     let person = app.user();
     let tokens = app.sign_in(&person);
