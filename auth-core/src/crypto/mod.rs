@@ -3,6 +3,7 @@
 pub(crate) mod access_token;
 pub(crate) mod digest;
 pub(crate) mod hashing_pool;
+pub(crate) mod key_material;
 pub(crate) mod keyring;
 pub(crate) mod password;
 pub(crate) mod refresh_token;

@@ -1,12 +1,12 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, NO_PAD, STANDARD};
-use base64::{Engine, alphabet};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::Random;
+use crate::crypto::key_material::{self, MIN_BYTES, Unfit};
 
 /// The one secret of an installation, from which every key that protects stored data is derived.
 ///
@@ -42,18 +42,7 @@ impl MasterSecret {
     /// [`MasterSecretError::TooShort`] below 32 bytes, and [`MasterSecretError::TooPredictable`]
     /// if fewer than 16 byte values occur, as in a word that is repeated: no random secret is like that.
     pub fn new(bytes: Vec<u8>) -> Result<Self, MasterSecretError> {
-        let bytes = Zeroizing::new(bytes);
-        if bytes.len() < MIN_BYTES {
-            return Err(MasterSecretError::TooShort);
-        }
-        let mut seen = [false; 256];
-        for byte in bytes.iter() {
-            seen[usize::from(*byte)] = true;
-        }
-        if seen.iter().filter(|seen| **seen).count() < MIN_DISTINCT {
-            return Err(MasterSecretError::TooPredictable);
-        }
-        Ok(Self { current: bytes, previous: Vec::new() })
+        Ok(Self { current: key_material::check(bytes)?, previous: Vec::new() })
     }
 
     /// Reads a secret in base64, of either alphabet, padded or not, with white space around it.
@@ -62,9 +51,7 @@ impl MasterSecret {
     ///
     /// [`MasterSecretError::NotBase64`], and those of [`new`](Self::new).
     pub fn parse(base64: &str) -> Result<Self, MasterSecretError> {
-        let text = base64.trim_ascii();
-        let engine = if text.contains(['-', '_']) { &URL_SAFE_ANY } else { &STANDARD_ANY };
-        Self::new(engine.decode(text).map_err(|_| MasterSecretError::NotBase64)?)
+        Ok(Self { current: key_material::parse(base64)?, previous: Vec::new() })
     }
 
     /// Makes a new secret of 32 bytes.
@@ -115,27 +102,26 @@ pub enum MasterSecretError {
 
 impl fmt::Display for MasterSecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotBase64 => "the master secret is not base64",
-            Self::TooPredictable => {
-                "the master secret is not random: make one with `openssl rand -base64 32`"
-            }
-            Self::TooShort => {
-                "the master secret is shorter than 32 bytes: make one with `openssl rand -base64 32`"
-            }
-        })
+        let unfit = match self {
+            Self::NotBase64 => Unfit::NotBase64,
+            Self::TooPredictable => Unfit::TooPredictable,
+            Self::TooShort => Unfit::TooShort,
+        };
+        write!(f, "the master secret {unfit}")
     }
 }
 
 impl StdError for MasterSecretError {}
 
-const ANY_PADDING: GeneralPurposeConfig =
-    NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent);
-const STANDARD_ANY: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING);
-const URL_SAFE_ANY: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING);
-
-const MIN_BYTES: usize = 32;
-const MIN_DISTINCT: usize = 16;
+impl From<Unfit> for MasterSecretError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::NotBase64 => Self::NotBase64,
+            Unfit::TooPredictable => Self::TooPredictable,
+            Unfit::TooShort => Self::TooShort,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
