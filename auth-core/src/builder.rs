@@ -9,7 +9,7 @@ use crate::auth::Inner;
 use crate::crypto::access_token::RESERVED;
 use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
-use crate::crypto::password::PasswordHasher;
+use crate::crypto::password::{PasswordHasher, Pepper};
 use crate::crypto::seal::{MasterSecret, Sealer};
 use crate::error::BuildError;
 use crate::hooks::{Claims, Hooks, RegistrationPolicy, SignUpHook};
@@ -26,6 +26,7 @@ pub struct Builder {
     config: Config,
     store: Store,
     secret: MasterSecret,
+    pepper: Pepper,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     outbox: Option<Arc<dyn Outbox>>,
@@ -42,6 +43,7 @@ impl Auth {
             config,
             store,
             secret,
+            pepper: Pepper::none(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             outbox: None,
@@ -123,6 +125,12 @@ impl Builder {
         self
     }
 
+    /// Sets the pepper of password hashes, by default [none](Pepper::none).
+    pub fn pepper(mut self, pepper: Pepper) -> Self {
+        self.pepper = pepper;
+        self
+    }
+
     /// Sets the clock, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -146,6 +154,7 @@ impl Builder {
             config,
             store,
             secret,
+            pepper,
             clock,
             random,
             outbox,
@@ -166,7 +175,7 @@ impl Builder {
         let params = config.hash_params;
         let hasher = {
             let random = Arc::clone(&random);
-            hashing.run(move || PasswordHasher::new(params, &*random)).await
+            hashing.run(move || PasswordHasher::new(params, pepper, &*random)).await
         };
         let hasher = hasher
             .map_err(|_| ConfigError::new("password.hash", "is more than this machine can hash"))?;

@@ -154,7 +154,7 @@ pub use crate::background::Background;
 pub use crate::builder::Builder;
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::config::{Config, ConfigError, Usernames};
-pub use crate::crypto::password::{HashParams, HashParamsError};
+pub use crate::crypto::password::{HashParams, HashParamsError, Pepper, PepperError};
 pub use crate::crypto::seal::{MasterSecret, MasterSecretError};
 pub use crate::email_address::{EmailAddress, EmailAddressError};
 pub use crate::error::{BuildError, Error, FieldError, Result};

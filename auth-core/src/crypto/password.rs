@@ -11,6 +11,7 @@ mod argon2;
 mod bcrypt;
 mod hash_params;
 mod pbkdf2;
+mod pepper;
 mod scrypt;
 mod stored;
 #[cfg(test)]
@@ -18,27 +19,30 @@ mod tests;
 mod unusable;
 
 pub use hash_params::{HashParams, HashParamsError};
+pub use pepper::{Pepper, PepperError};
 use stored::Stored;
 pub(crate) use unusable::Unusable;
 
 /// Hashes passwords with Argon2id, and compares them with what rests in the store.
 pub(crate) struct PasswordHasher {
     params: HashParams,
+    pepper: Pepper,
     /// The hash of a password nobody knows.
     dummy: PasswordHash,
 }
 
 impl PasswordHasher {
     /// Hashes once, and so takes as long as a hash does.
-    pub(crate) fn new(params: HashParams, random: &dyn Random) -> Self {
+    pub(crate) fn new(params: HashParams, pepper: Pepper, random: &dyn Random) -> Self {
         let secret = Zeroizing::new(random.bytes::<32>());
         let secret = Password::new(URL_SAFE_NO_PAD.encode(secret.as_slice()));
-        Self { params, dummy: hash(params, &secret, random) }
+        let dummy = hash(params, &pepper, &secret, random);
+        Self { params, pepper, dummy }
     }
 
     /// Hashes a password with a new salt of 128 bits into 256 bits.
     pub(crate) fn hash(&self, password: &Password, random: &dyn Random) -> PasswordHash {
-        hash(self.params, password, random)
+        hash(self.params, &self.pepper, password, random)
     }
 
     /// Compares a password with a stored hash in constant time.
@@ -62,14 +66,15 @@ impl PasswordHasher {
     /// Those are all variants of Argon2, bcrypt, and scrypt and PBKDF2 with HMAC-SHA-256 as PHC
     /// strings or in Django's and passlib's spelling. What they ask for is checked before any
     /// memory is taken for it.
-    pub(crate) fn recognize(&self, stored: &str) -> Result<Stored, Unusable> {
-        Stored::parse(stored)
+    pub(crate) fn recognize(&self, stored: &str) -> Result<Stored<'_>, Unusable> {
+        Stored::parse(stored, &self.pepper)
     }
 
-    fn compare(&self, stored: &Stored, password: &Password) -> Verdict {
+    fn compare(&self, stored: &Stored<'_>, password: &Password) -> Verdict {
         let normal = normalize(password);
         if stored.matches(normal.as_bytes()) {
-            return Verdict::Match { outdated: stored.is_outdated(self.params) };
+            let outdated = stored.is_outdated(self.params, &self.pepper);
+            return Verdict::Match { outdated };
         }
         // Other systems hashed what was typed. No kind of hash is left out, or the time would tell
         // which one it is.
@@ -122,8 +127,13 @@ pub(crate) fn normalize(password: &Password) -> Zeroizing<String> {
     normal
 }
 
-fn hash(params: HashParams, password: &Password, random: &dyn Random) -> PasswordHash {
-    PasswordHash(argon2::hash(params, normalize(password).as_bytes(), random))
+fn hash(
+    params: HashParams,
+    pepper: &Pepper,
+    password: &Password,
+    random: &dyn Random,
+) -> PasswordHash {
+    PasswordHash(argon2::hash(params, pepper, normalize(password).as_bytes(), random))
 }
 
 /// The most that NFC makes a UTF-8 text grow (UAX #15 §14).

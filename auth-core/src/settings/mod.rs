@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::is_loopback;
-use crate::{BuildError, Config, ConfigError, MasterSecret, StoreError};
+use crate::{BuildError, Config, ConfigError, MasterSecret, Pepper, StoreError};
 
 mod raw;
 #[cfg(feature = "sqlite")]
@@ -55,6 +55,7 @@ pub struct Settings {
     listen: SocketAddr,
     database: Database,
     secret: Option<MasterSecret>,
+    pepper: Pepper,
     smtp_url: Option<String>,
     templates: Option<PathBuf>,
     log: String,
@@ -141,6 +142,7 @@ impl Settings {
         config.validate()?;
         let database = Database::parse(&raw.database_url)?;
         let secret = raw.secret.as_ref().map(master_secret).transpose()?;
+        let pepper = raw.pepper.as_ref().map_or_else(|| Ok(Pepper::none()), pepper)?;
         let development = is_loopback(&config.public_url);
         if secret.is_none() && !(development && database.is_sqlite()) {
             return Err(ConfigError::new(
@@ -173,6 +175,7 @@ impl Settings {
             listen: raw.listen,
             database,
             secret,
+            pepper,
             smtp_url: raw.smtp_url,
             templates: raw.templates,
             log: raw.log,
@@ -250,6 +253,20 @@ fn master_secret(texts: &List) -> Result<MasterSecret, ConfigError> {
         .next()
         .unwrap_or_else(|| Err(ConfigError::new("secret", "must not be an empty list")))?;
     secrets.try_fold(current, |current, previous| Ok(current.with_previous(previous?)))
+}
+
+/// Where the current one would be, `none` says that there is none.
+fn pepper(texts: &List) -> Result<Pepper, ConfigError> {
+    let parse = |text: &String| {
+        Pepper::parse(text)
+            .map_err(|error| ConfigError::new("pepper", format!("cannot be used: {error}")))
+    };
+    let (first, rest) = texts
+        .0
+        .split_first()
+        .ok_or_else(|| ConfigError::new("pepper", "must not be an empty list"))?;
+    let current = if first == "none" { Pepper::none() } else { parse(first)? };
+    rest.iter().try_fold(current, |current, previous| Ok(current.with_previous(parse(previous)?)))
 }
 
 #[cfg(feature = "smtp")]

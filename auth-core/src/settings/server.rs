@@ -58,7 +58,7 @@ impl Settings {
             Some(url) => Some(SmtpMailer::new(url, &self.config.mail_from)?),
             None => None,
         };
-        let mut builder = Auth::builder(self.config, store, secret);
+        let mut builder = Auth::builder(self.config, store, secret).pepper(self.pepper);
         let mailbox = development.then(Mailbox::new);
         if let Some(mailbox) = &mailbox {
             builder = builder.mailbox(mailbox.clone());

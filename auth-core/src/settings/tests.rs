@@ -20,6 +20,7 @@ fn every_key_of_the_file_is_known_and_acts() {
         front_end_url = "https://www.example.com/account"
         database_url = "sqlite://other.db"
         secret = ["{SECRET}", "{SECRET}"]
+        pepper = ["{SECRET}", "{SECRET}"]
         smtp_url = "smtps://user:password@mail.example.com"
         mail_from = "Example <auth@example.com>"
         product_name = "Example"
@@ -129,6 +130,10 @@ fn a_bad_file_refuses_and_names_the_key() {
         ("secret", "secret = []"),
         ("secret", "secret = { current = \"x\" }"),
         ("secret", "secret = s3cret"),
+        ("pepper", "pepper = \"c2hvcnQ=\""),
+        ("pepper", "pepper = \"s3cret\""),
+        ("pepper", "pepper = []"),
+        ("pepper", "pepper = [\"none\", \"none\"]"),
         ("redis_url", "redis_url = \"redis://localhost\""),
         ("smtp_url", "smtp_url = \"smtp://mail.example.com\""),
         ("smtp_url", "smtp_url = \"smtp://mail.example.com?tls=opportunistic\""),
@@ -169,6 +174,14 @@ fn a_bad_file_refuses_and_names_the_key() {
 }
 
 #[test]
+fn a_pepper_may_be_known_and_not_used() {
+    for pepper in [SECRET.to_owned(), "none".to_owned(), format!("none,{SECRET}")] {
+        let settings = Settings::from_sources(None, variables(&[("AUTH_PEPPER", &pepper)]));
+        assert!(settings.is_ok(), "{settings:?}");
+    }
+}
+
+#[test]
 fn a_bad_variable_refuses_and_is_named_with_its_key() {
     for (key, name, value) in [
         ("colour", "AUTH_COLOUR", "red"),
@@ -178,6 +191,7 @@ fn a_bad_variable_refuses_and_is_named_with_its_key() {
         ("public_url", "AUTH_PUBLIC_URL", "app.example.com"),
         ("listen", "AUTH_LISTEN", "8000"),
         ("secret", "AUTH_SECRET", "s3cret"),
+        ("pepper", "AUTH_PEPPER", "none,s3cret"),
         ("AUTH_LISTEN-ON", "AUTH_LISTEN-ON", "x"),
         ("AUTH__LISTEN", "AUTH__LISTEN", "x"),
     ] {

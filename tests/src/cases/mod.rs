@@ -258,6 +258,7 @@ pub const CASES: &[Case] = table![
         input_is_strict,
         a_hash_of_another_cost_is_replaced,
         a_hash_of_another_system_is_replaced,
+        a_pepper_is_introduced_and_removed,
         a_deleted_user_is_nobody,
     },
     sign_out::{

@@ -1,4 +1,4 @@
-use auth_core::HashParams;
+use auth_core::{HashParams, Pepper};
 use serde_json::{Value, json};
 
 use super::assertions::assert_problem;
@@ -188,6 +188,23 @@ pub(super) fn a_hash_of_another_system_is_replaced(app: &App) {
     app.execute("UPDATE auth_users SET password_hash = '$2b$31$abcdefghijklmnopqrstuu'");
     let reply = try_sign_in(app, &person.email, &person.password);
     assert_problem(&reply, 401, "invalid_credentials");
+}
+
+pub(super) fn a_pepper_is_introduced_and_removed(app: &App) {
+    let hash = || app.texts("SELECT password_hash FROM auth_users")[0].clone().unwrap_or_default();
+    let pepper = || Pepper::new((0..32).collect()).expect("it is long enough");
+    let person = app.user();
+    let peppered = app.beside(App::config(), |builder| builder.pepper(pepper()));
+    peppered.sign_in(&person);
+    assert!(hash().contains(",keyid=2nx7q+Ys$"), "{}", hash());
+    peppered.sign_in(&person);
+    let reply = try_sign_in(app, &person.email, &person.password);
+    assert_problem(&reply, 401, "invalid_credentials");
+    let removed =
+        app.beside(App::config(), |builder| builder.pepper(Pepper::none().with_previous(pepper())));
+    removed.sign_in(&person);
+    assert!(!hash().contains("keyid"), "{}", hash());
+    app.sign_in(&person);
 }
 
 pub(super) fn a_deleted_user_is_nobody(app: &App) {

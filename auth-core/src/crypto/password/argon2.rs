@@ -6,23 +6,28 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::hash_params::HashParams;
+use super::pepper::{Pepper, PepperKey};
 use super::unusable::Unusable;
 use crate::Random;
 
-/// A stored hash of any variant of Argon2, in the PHC string format.
-pub(crate) struct Argon2Hash {
+/// A stored hash of any variant of Argon2, in the PHC string format, in which the parameter `keyid`
+/// names the pepper.
+pub(crate) struct Argon2Hash<'a> {
+    pepper: Option<&'a PepperKey>,
     variant: Variant,
     params: HashParams,
     salt: phc::Salt,
     output: phc::Output,
 }
 
-impl Argon2Hash {
-    pub(super) fn parse(text: &str) -> Result<Self, Unusable> {
+impl<'a> Argon2Hash<'a> {
+    pub(super) fn parse(text: &str, pepper: &'a Pepper) -> Result<Self, Unusable> {
         let hash = phc::PasswordHash::new(text).map_err(|_| Unusable::Malformed)?;
         let variant = Variant::of(&hash).ok_or(Unusable::UnknownKind)?;
         let names = ["m", "t", "p"];
-        if !hash.params.iter().map(|(name, _)| name).eq(names.map(phc::Ident::new_unwrap)) {
+        let key_id = hash.params.get_str("keyid");
+        let expected = names.into_iter().chain(key_id.map(|_| "keyid"));
+        if !hash.params.iter().map(|(name, _)| name).eq(expected.map(phc::Ident::new_unwrap)) {
             return Err(Unusable::Malformed);
         }
         let [Some(memory_kib), Some(passes), Some(lanes)] =
@@ -42,8 +47,9 @@ impl Argon2Hash {
         if output.len() < MIN_OUTPUT_BYTES {
             return Err(Unusable::TooWeak);
         }
-        context(variant, params, output.len()).ok_or(Unusable::Malformed)?;
-        Ok(Self { variant, params, salt, output })
+        let pepper = key_id.map(|id| pepper.find(id).ok_or(Unusable::UnknownPepper)).transpose()?;
+        context(variant, params, pepper, output.len()).ok_or(Unusable::Malformed)?;
+        Ok(Self { pepper, variant, params, salt, output })
     }
 
     /// Compares in constant time. Nothing matches if there is no memory to compute with.
@@ -51,13 +57,16 @@ impl Argon2Hash {
         let expected = self.output.as_bytes();
         let mut output = Zeroizing::new([0; phc::Output::MAX_LENGTH]);
         let output = &mut output[..expected.len()];
-        let derived = derive(self.variant, self.params, password, &self.salt, output);
+        let context = context(self.variant, self.params, self.pepper, output.len());
+        let derived =
+            context.and_then(|argon2| argon2.hash_password_into(password, &self.salt, output).ok());
         derived.is_some() && bool::from(output.ct_eq(expected))
     }
 
     /// Tells whether this is not what [`hash`] would make now.
-    pub(super) fn is_outdated(&self, params: HashParams) -> bool {
+    pub(super) fn is_outdated(&self, params: HashParams, pepper: &Pepper) -> bool {
         self.variant != CURRENT
+            || self.pepper.map(PepperKey::id) != pepper.current().map(PepperKey::id)
             || self.params != params
             || self.salt.len() < SALT_BYTES
             || self.output.len() != OUTPUT_BYTES
@@ -65,14 +74,22 @@ impl Argon2Hash {
 }
 
 /// Hashes with Argon2id and a new salt of 128 bits into 256 bits.
-pub(super) fn hash(params: HashParams, password: &[u8], random: &dyn Random) -> Zeroizing<String> {
+pub(super) fn hash(
+    params: HashParams,
+    pepper: &Pepper,
+    password: &[u8],
+    random: &dyn Random,
+) -> Zeroizing<String> {
     let salt = random.bytes::<SALT_BYTES>();
     let mut output = Zeroizing::new([0; OUTPUT_BYTES]);
-    derive(CURRENT, params, password, &salt, output.as_mut_slice())
+    let pepper = pepper.current();
+    context(CURRENT, params, pepper, OUTPUT_BYTES)
+        .and_then(|argon2| argon2.hash_password_into(password, &salt, output.as_mut_slice()).ok())
         .expect("the parameters are within Argon2's bounds and there is memory for them");
     let salt = STANDARD_NO_PAD.encode(salt);
     let output = Zeroizing::new(STANDARD_NO_PAD.encode(output.as_slice()));
-    Zeroizing::new(format!("$argon2id$v=19${params}${salt}${}", *output))
+    let key_id = pepper.map_or_else(String::new, |key| format!(",keyid={}", key.id()));
+    Zeroizing::new(format!("$argon2id$v=19${params}{key_id}${salt}${}", *output))
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -99,23 +116,18 @@ impl Variant {
     }
 }
 
-fn derive(
-    variant: Variant,
-    params: HashParams,
-    password: &[u8],
-    salt: &[u8],
-    output: &mut [u8],
-) -> Option<()> {
-    context(variant, params, output.len())?.hash_password_into(password, salt, output).ok()
-}
-
 fn context(
     Variant { algorithm, version }: Variant,
     params: HashParams,
+    pepper: Option<&PepperKey>,
     output: usize,
-) -> Option<Argon2<'static>> {
-    let params = Params::new(params.memory_kib, params.passes, params.lanes, Some(output));
-    Some(Argon2::new(algorithm, version, params.ok()?))
+) -> Option<Argon2<'_>> {
+    let HashParams { memory_kib, passes, lanes } = params;
+    let params = Params::new(memory_kib, passes, lanes, Some(output)).ok()?;
+    match pepper {
+        Some(key) => Argon2::new_with_secret(key.secret(), algorithm, version, params).ok(),
+        None => Some(Argon2::new(algorithm, version, params)),
+    }
 }
 
 const CURRENT: Variant = Variant { algorithm: Algorithm::Argon2id, version: Version::V0x13 };

@@ -2,20 +2,21 @@ use super::argon2::Argon2Hash;
 use super::bcrypt::BcryptHash;
 use super::hash_params::HashParams;
 use super::pbkdf2::Pbkdf2Hash;
+use super::pepper::Pepper;
 use super::scrypt::ScryptHash;
 use super::unusable::Unusable;
 
 /// A stored hash that is understood, and takes no more memory or time than it may.
-pub(crate) enum Stored {
-    Argon2(Argon2Hash),
+pub(crate) enum Stored<'a> {
+    Argon2(Argon2Hash<'a>),
     Bcrypt(BcryptHash),
     Pbkdf2(Pbkdf2Hash),
     Scrypt(ScryptHash),
 }
 
-impl Stored {
+impl<'a> Stored<'a> {
     /// Reads a stored hash, without any work or memory for what it asks for.
-    pub(super) fn parse(text: &str) -> Result<Self, Unusable> {
+    pub(super) fn parse(text: &str, pepper: &'a Pepper) -> Result<Self, Unusable> {
         if text.len() > MAX_BYTES {
             return Err(Unusable::Malformed);
         }
@@ -28,7 +29,7 @@ impl Stored {
         let mut fields = text.split('$');
         match (fields.next(), fields.next()) {
             (Some(""), Some("argon2d" | "argon2i" | "argon2id")) => {
-                Argon2Hash::parse(text).map(Self::Argon2)
+                Argon2Hash::parse(text, pepper).map(Self::Argon2)
             }
             (Some(""), Some("2a" | "2b" | "2y")) => BcryptHash::parse(text).map(Self::Bcrypt),
             (Some(""), Some("pbkdf2-sha256")) | (Some("pbkdf2_sha256"), _) => {
@@ -52,9 +53,9 @@ impl Stored {
 
     /// Tells whether this is not what would be made now, so that a password that matches it had
     /// better be hashed again.
-    pub(super) fn is_outdated(&self, params: HashParams) -> bool {
+    pub(super) fn is_outdated(&self, params: HashParams, pepper: &Pepper) -> bool {
         match self {
-            Self::Argon2(hash) => hash.is_outdated(params),
+            Self::Argon2(hash) => hash.is_outdated(params, pepper),
             Self::Bcrypt(_) | Self::Pbkdf2(_) | Self::Scrypt(_) => true,
         }
     }

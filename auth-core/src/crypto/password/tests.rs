@@ -4,7 +4,15 @@ use crate::SeededRandom;
 const CHEAP: HashParams = HashParams { memory_kib: 64, passes: 1, lanes: 1 };
 
 fn hasher() -> PasswordHasher {
-    PasswordHasher::new(CHEAP, &SeededRandom::new(0))
+    peppered(Pepper::none())
+}
+
+fn peppered(pepper: Pepper) -> PasswordHasher {
+    PasswordHasher::new(CHEAP, pepper, &SeededRandom::new(0))
+}
+
+fn pepper(first: u8) -> Pepper {
+    Pepper::new((first..first + 32).collect()).unwrap()
 }
 
 fn verify(stored: &str, password: &str) -> Verdict {
@@ -21,7 +29,7 @@ const OUTDATED: Verdict = Verdict::Match { outdated: true };
 #[test]
 fn a_hash_is_of_the_default_kind_and_has_its_own_salt() {
     let random = SeededRandom::new(1);
-    let hasher = PasswordHasher::new(HashParams::default(), &random);
+    let hasher = PasswordHasher::new(HashParams::default(), Pepper::none(), &random);
     let [one, two] = [(); 2].map(|()| hasher.hash(&"same".into(), &random));
     assert!(one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.as_str());
     assert_ne!(one.as_str(), two.as_str());
@@ -131,7 +139,7 @@ fn bcrypt_knows_72_bytes_and_no_nul() {
 
 #[test]
 fn a_hostile_hash_is_unusable_and_costs_nothing() {
-    use Unusable::{Malformed, TooExpensive, TooWeak, UnknownKind};
+    use Unusable::{Malformed, TooExpensive, TooWeak, UnknownKind, UnknownPepper};
 
     let rest = "c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
     for (head, reason) in [
@@ -147,6 +155,9 @@ fn a_hostile_hash_is_unusable_and_costs_nothing() {
         ("$argon2id$v=19$m=0,t=1,p=1", Malformed),
         ("$argon2id$v=19$m=64,t=1", Malformed),
         ("$argon2id$v=19$m=64,t=1,p=1,data=AAAA", Malformed),
+        ("$argon2id$v=19$m=64,t=1,p=1,keyid=AAAA", UnknownPepper),
+        ("$argon2id$v=19$keyid=AAAA,m=64,t=1,p=1", Malformed),
+        ("$argon2id$v=19$m=64,t=1,p=1,keyid=AAAA,keyid=AAAA", Malformed),
         ("$argon2id$v=19$m=64,m=64,t=1,p=1", Malformed),
         ("$argon2id$v=19$m=-1,t=1,p=1", Malformed),
         ("$argon2id$v=18$m=64,t=1,p=1", UnknownKind),
@@ -239,19 +250,58 @@ fn no_broken_hash_panics() {
 #[test]
 fn a_hash_of_other_parameters_is_outdated() {
     let stored = hashed("secret");
-    let default = PasswordHasher::new(HashParams::default(), &SeededRandom::new(0));
+    let default = PasswordHasher::new(HashParams::default(), Pepper::none(), &SeededRandom::new(0));
     assert_eq!(default.verify(Some(stored.as_str()), &"secret".into()), OUTDATED);
     assert_eq!(verify(stored.as_str(), "secret"), MATCH);
     let short_salt = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$\
                       CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-    let Ok(short_salt) = hasher().recognize(short_salt) else { panic!("it is a hash of Argon2") };
-    assert!(short_salt.is_outdated(CHEAP));
+    let hasher = hasher();
+    let short_salt = hasher.recognize(short_salt);
+    assert!(short_salt.is_ok_and(|stored| stored.is_outdated(CHEAP, &Pepper::none())));
+}
+
+#[test]
+fn a_peppered_hash_of_the_reference_implementation_matches() {
+    let stored = "$argon2id$v=19$m=64,t=1,p=1,keyid=2nx7q+Ys$c29tZXNhbHQ$\
+                  sDb3RbwTAHe+m9MympjsviSUbGzkJ4KAZe6I9yrIP4E";
+    let verdict = peppered(pepper(0)).verify(Some(stored), &PHRASE.into());
+    assert_eq!(verdict, OUTDATED, "its salt is short");
+    let unpeppered = stored.replace(",keyid=2nx7q+Ys", "");
+    let verdict = peppered(pepper(0)).verify(Some(&unpeppered), &PHRASE.into());
+    assert_eq!(verdict, Verdict::Mismatch);
+}
+
+#[test]
+fn a_pepper_is_introduced_replaced_and_removed() {
+    let unknown = Verdict::Unusable(Unusable::UnknownPepper);
+    let hashers = [
+        hasher(),
+        peppered(Pepper::none().with_previous(pepper(0))),
+        peppered(pepper(0)),
+        peppered(pepper(0).with_previous(pepper(1))),
+        peppered(pepper(1).with_previous(pepper(0))),
+        peppered(pepper(1)),
+    ];
+    let of = |at: usize| hashers[at].hash(&"secret".into(), &SeededRandom::new(1));
+    for (stored, verdicts) in [
+        (of(0), [MATCH, MATCH, OUTDATED, OUTDATED, OUTDATED, OUTDATED]),
+        (of(1), [MATCH, MATCH, OUTDATED, OUTDATED, OUTDATED, OUTDATED]),
+        (of(2), [unknown, OUTDATED, MATCH, MATCH, OUTDATED, unknown]),
+        (of(4), [unknown, unknown, unknown, OUTDATED, MATCH, MATCH]),
+    ] {
+        let stored = stored.as_str();
+        let verify = |hasher: &PasswordHasher| hasher.verify(Some(stored), &"secret".into());
+        assert_eq!(hashers.each_ref().map(verify), verdicts, "{stored}");
+        let wrong = hashers[3].verify(Some(stored), &"wrong".into());
+        assert_eq!(wrong, Verdict::Mismatch, "{stored}");
+    }
 }
 
 #[test]
 fn the_dummy_is_what_would_be_made_now_and_unknown() {
     let hasher = hasher();
     let dummy = hasher.recognize(hasher.dummy.as_str());
-    assert!(dummy.is_ok_and(|dummy| !dummy.is_outdated(CHEAP)));
+    assert!(dummy.is_ok_and(|dummy| !dummy.is_outdated(CHEAP, &Pepper::none())));
     assert_eq!(hasher.verify(None, &"".into()), Verdict::Mismatch);
+    assert!(peppered(pepper(0)).dummy.as_str().contains(",keyid=2nx7q+Ys$"));
 }

@@ -12,6 +12,8 @@ pub(crate) enum Unusable {
     /// is as good as not hashed.
     TooWeak,
     UnknownKind,
+    /// It was made with a pepper that is not configured.
+    UnknownPepper,
 }
 
 impl fmt::Display for Unusable {
@@ -21,6 +23,9 @@ impl fmt::Display for Unusable {
             Self::TooExpensive => "the password hash takes more memory or time than is allowed",
             Self::TooWeak => "the password hash is too short or was made with too few rounds",
             Self::UnknownKind => "the password hash is of no known kind",
+            Self::UnknownPepper => {
+                "the password hash was made with a pepper that is not configured"
+            }
         })
     }
 }
