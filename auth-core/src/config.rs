@@ -4,6 +4,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::{Host, Url};
 
+use crate::Language;
 use crate::crypto::password::HashParams;
 use crate::policy::password::PasswordPolicy;
 
@@ -31,6 +32,7 @@ pub struct Config {
     pub(crate) audience: String,
     pub(crate) product_name: String,
     pub(crate) mail_from: String,
+    pub(crate) default_language: Language,
     pub(crate) usernames: Usernames,
     pub(crate) password_policy: PasswordPolicy,
     pub(crate) hash_params: HashParams,
@@ -48,6 +50,7 @@ pub struct Config {
     pub(crate) activation_lifetime: Duration,
     pub(crate) reset_lifetime: Duration,
     pub(crate) email_change_lifetime: Duration,
+    pub(crate) invitation_lifetime: Duration,
     pub(crate) challenge_lifetime: Duration,
     pub(crate) enrolment_lifetime: Duration,
     pub(crate) recent_sign_in: Duration,
@@ -98,6 +101,7 @@ impl Config {
             disabled_endpoints: Vec::new(),
             product_name: "Auth".to_owned(),
             mail_from: "Auth <auth@localhost>".to_owned(),
+            default_language: Language::default(),
             usernames: Usernames::default(),
             password_policy: PasswordPolicy::default(),
             hash_params: HashParams::default(),
@@ -115,6 +119,7 @@ impl Config {
             activation_lifetime: DAY,
             reset_lifetime: 30 * MINUTE,
             email_change_lifetime: HOUR,
+            invitation_lifetime: 7 * DAY,
             challenge_lifetime: 5 * MINUTE,
             enrolment_lifetime: 10 * MINUTE,
             recent_sign_in: 5 * MINUTE,
@@ -150,6 +155,8 @@ impl Config {
         ///
         /// The calls behind them stay: an application without sign-up may create its users by itself.
         disabled_endpoints: Vec<String>,
+        /// Sets the language of mails and pages where nobody asked for another, by default English.
+        default_language: Language,
         /// Sets how long the link that confirms a new address is good; 1 s to 7 d, by default 1 h.
         email_change_lifetime: Duration,
         /// Sets how long an enrolment waits for its first code; 1 s to 1 h, by default 10 min.
@@ -158,6 +165,9 @@ impl Config {
         event_retention: Duration,
         /// Sets the cost of password hashing, never below OWASP's floor.
         hash_params: HashParams,
+        /// Sets how long the link in an invitation, or to the first password of a user whom an
+        /// operator made, is good; 1 s to 30 d, by default 7 d.
+        invitation_lifetime: Duration,
         /// Sets the sender of mails, by default `Auth <auth@localhost>`.
         mail_from: String,
         /// Sets how many mails of each purpose an address is sent in an hour; at least 1, by default 5.
@@ -278,6 +288,7 @@ impl Config {
         bounded("activation_lifetime", self.activation_lifetime, SECOND, 7 * DAY)?;
         bounded("reset_lifetime", self.reset_lifetime, SECOND, DAY)?;
         bounded("email_change_lifetime", self.email_change_lifetime, SECOND, 7 * DAY)?;
+        bounded("invitation_lifetime", self.invitation_lifetime, SECOND, 30 * DAY)?;
         bounded("challenge_lifetime", self.challenge_lifetime, SECOND, HOUR)?;
         bounded("enrolment_lifetime", self.enrolment_lifetime, SECOND, HOUR)?;
         bounded("recent_sign_in", self.recent_sign_in, SECOND, HOUR)?;

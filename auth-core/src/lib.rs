@@ -125,6 +125,7 @@ mod event;
 mod flows;
 mod hooks;
 mod http;
+mod language;
 mod last_resort;
 mod mailer;
 pub mod manual;
@@ -170,6 +171,7 @@ pub use crate::hooks::{
 pub use crate::http::endpoint::{Access, Endpoint};
 pub use crate::http::problem::{ProblemCode, Rejection};
 pub use crate::http::{Peer, Request, Response};
+pub use crate::language::{Language, LanguageError};
 #[cfg(feature = "smtp")]
 pub use crate::mailer::SmtpMailer;
 pub use crate::mailer::{Email, Mailbox, Mailer, MailerError};

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::values::{Count, List, Span};
 use crate::crypto::password::HashParams;
 use crate::policy::password::{PasswordPolicy, PasswordPolicyError};
-use crate::{Config, ConfigError, Usernames};
+use crate::{Config, ConfigError, Language, LanguageError, Usernames};
 
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -26,12 +26,14 @@ pub(super) struct Raw {
     pub(super) smtp_url: Option<String>,
     pub(super) mail_from: Option<String>,
     pub(super) product_name: Option<String>,
+    pub(super) default_language: Option<RawLanguage>,
     pub(super) access_token_lifetime: Option<Span>,
     pub(super) session_idle: Option<Span>,
     pub(super) session_lifetime: Option<Span>,
     pub(super) activation_lifetime: Option<Span>,
     pub(super) reset_lifetime: Option<Span>,
     pub(super) email_change_lifetime: Option<Span>,
+    pub(super) invitation_lifetime: Option<Span>,
     pub(super) challenge_lifetime: Option<Span>,
     pub(super) enrolment_lifetime: Option<Span>,
     pub(super) recent_sign_in: Option<Span>,
@@ -61,12 +63,14 @@ impl Default for Raw {
             smtp_url: None,
             mail_from: None,
             product_name: None,
+            default_language: None,
             access_token_lifetime: None,
             session_idle: None,
             session_lifetime: None,
             activation_lifetime: None,
             reset_lifetime: None,
             email_change_lifetime: None,
+            invitation_lifetime: None,
             challenge_lifetime: None,
             enrolment_lifetime: None,
             recent_sign_in: None,
@@ -112,6 +116,10 @@ pub(super) enum RawUsernames {
     Required,
 }
 
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct RawLanguage(Language);
+
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) enum LogFormat {
@@ -130,6 +138,20 @@ impl TryFrom<String> for RawUsernames {
             "required" => Ok(Self::Required),
             _ => Err("must be \"off\", \"optional\" or \"required\""),
         }
+    }
+}
+
+impl TryFrom<String> for RawLanguage {
+    type Error = LanguageError;
+
+    fn try_from(text: String) -> Result<Self, LanguageError> {
+        text.parse().map(Self)
+    }
+}
+
+impl From<RawLanguage> for Language {
+    fn from(language: RawLanguage) -> Self {
+        language.0
     }
 }
 
@@ -171,8 +193,10 @@ impl Raw {
             access_token_lifetime,
             activation_lifetime,
             challenge_lifetime,
+            default_language,
             email_change_lifetime,
             enrolment_lifetime,
+            invitation_lifetime,
             mail_from,
             mount,
             product_name,
