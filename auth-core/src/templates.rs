@@ -1,41 +1,45 @@
 //! What e-mails and pages look like.
 //!
-//! The built-in templates can be replaced one by one from a folder of the host's. All of them are
-//! rendered once with samples before the first request, so a broken one refuses to start.
+//! There is one template of each kind; what it says comes from the catalog of a language. Both can be
+//! replaced one by one from a folder of the host's. All templates are rendered with samples in every
+//! language before the first request, so a broken one refuses to start.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tera::{Context, ErrorKind, Tera};
+use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
 
-use crate::{Config, ConfigError, Email, Message, MessageKind, Timestamp};
+use crate::policy::password::MAX_LENGTH;
+use crate::{Config, ConfigError, Email, Language, Message, MessageKind, Timestamp};
 
+mod catalogs;
+mod error;
 mod files;
 
+use catalogs::Catalogs;
+pub(crate) use error::TemplateError;
+use error::{one_line, refused};
 use files::{BUILTIN, Files, STYLE};
 
 #[derive(Debug)]
 pub(crate) struct Templates {
     tera: Tera,
+    catalogs: Arc<Catalogs>,
     /// What is inlined into pages as it is, by file name.
     assets: HashMap<&'static str, String>,
 }
 
-/// Which page; the development mailbox has a function of its own.
-#[cfg(any(feature = "pages", feature = "openapi"))]
+/// Which page; those that are in English alone have functions of their own.
+#[cfg(feature = "pages")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PageKind {
-    #[cfg(feature = "pages")]
     ActivateAccount,
-    #[cfg(feature = "openapi")]
-    Docs,
-    #[cfg(feature = "pages")]
     ResetPassword,
 }
 
@@ -43,18 +47,25 @@ pub(crate) enum PageKind {
 pub(crate) struct Page {
     pub(crate) html: String,
     pub(crate) content_security_policy: String,
+    /// None if there is no other language to choose.
+    pub(crate) language: Option<Language>,
 }
 
 impl Templates {
     /// Takes the files of `overrides` in place of built-in ones of the same relative name, such as
     /// `email/activation.html`; these can extend what they replace as `builtin/email/…`.
     pub(crate) fn new(overrides: Option<&Path>) -> Result<Self, ConfigError> {
-        let Files { templates, assets } = Files::read(overrides)?;
+        let Files { templates, assets, catalogs } = Files::read(overrides)?;
+        let catalogs = Arc::new(Catalogs::new(&catalogs)?);
         let mut tera = Tera::new();
+        tera.register_function("t", {
+            let catalogs = Arc::clone(&catalogs);
+            move |kwargs: Kwargs, state: &State<'_>| translated(&catalogs, &kwargs, state)
+        });
         tera.set_fallback_prefixes([BUILTIN]).expect("no template was added before");
         tera.add_raw_templates(templates)
             .map_err(|error| TemplateError::of("a template", &error).into_config_error())?;
-        let templates = Self { tera, assets };
+        let templates = Self { tera, catalogs, assets };
         templates.rehearse()?;
         Ok(templates)
     }
@@ -67,21 +78,22 @@ impl Templates {
         now: Timestamp,
     ) -> Result<Email, TemplateError> {
         let kind = message.kind;
+        let language = message.language.unwrap_or(config.default_language);
         let (mut link, mut expires_in) = (None, None);
-        if let Some((path, lifetime)) = link_of(kind, config) {
-            let token = message.token.as_ref().ok_or_else(|| TemplateError {
-                file: kind.to_string(),
-                problem: "the message has no token for its link".to_owned(),
+        if let Some(Link { path, token_name, lifetime }) = Link::of(kind, config) {
+            let token = message.token.as_ref().ok_or_else(|| {
+                TemplateError::new(kind.as_str(), "the message has no token for its link")
             })?;
-            link = Some(format!("{}{path}#token={}", config.link_base(), token.expose()));
+            link = Some(format!("{}{path}#{token_name}={}", config.link_base(), token.expose()));
             let left = message.not_after.map_or(lifetime, |not_after| not_after.since(now));
-            expires_in = Some(spelled(left.min(lifetime)));
+            expires_in = Some(self.duration(language, left.min(lifetime))?);
         }
         let context = EmailContext {
+            language: language.as_str(),
             product_name: &config.product_name,
             email: &message.recipient,
             username: message.username.as_deref(),
-            occurred_at: message.created_at,
+            occurred_at: &spelled(message.created_at),
             link: link.as_deref(),
             expires_in: expires_in.as_deref(),
         };
@@ -101,19 +113,30 @@ impl Templates {
         })
     }
 
-    #[cfg(any(feature = "pages", feature = "openapi"))]
-    pub(crate) fn page(&self, page: PageKind, config: &Config) -> Result<Page, TemplateError> {
-        match page {
-            #[cfg(feature = "pages")]
-            PageKind::ActivateAccount => self.scripted_page("pages/activate_account.html", config),
-            #[cfg(feature = "openapi")]
-            PageKind::Docs => {
-                let html = self.render("pages/docs.html", &self.page_context(config))?;
-                Ok(Page { html, content_security_policy: DOCS_POLICY.to_owned() })
-            }
-            #[cfg(feature = "pages")]
-            PageKind::ResetPassword => self.scripted_page("pages/reset_password.html", config),
-        }
+    #[cfg(feature = "pages")]
+    pub(crate) fn page(
+        &self,
+        page: PageKind,
+        config: &Config,
+        language: Language,
+    ) -> Result<Page, TemplateError> {
+        let file = match page {
+            PageKind::ActivateAccount => "pages/activate_account.html",
+            PageKind::ResetPassword => "pages/reset_password.html",
+        };
+        let script = &self.assets[files::TOKEN_SCRIPT];
+        let mut context = self.page_context(config, language);
+        context.insert("script", script);
+        let html = self.render(file, &context)?;
+        let content_security_policy = policy(&self.assets[STYLE], Some(script));
+        Ok(Page { html, content_security_policy, language: Some(language) })
+    }
+
+    /// Renders the page of the API description.
+    #[cfg(feature = "openapi")]
+    pub(crate) fn docs_page(&self, config: &Config) -> Result<Page, TemplateError> {
+        let html = self.render("pages/docs.html", &self.page_context(config, Language::English))?;
+        Ok(Page { html, content_security_policy: DOCS_POLICY.to_owned(), language: None })
     }
 
     /// Renders the page of the development mailbox, whose JSON is at `mails_json_path`.
@@ -124,11 +147,12 @@ impl Templates {
         config: &Config,
     ) -> Result<Page, TemplateError> {
         let mails: Vec<_> = mails.iter().map(MailboxEntry::from).collect();
-        let mut context = self.page_context(config);
+        let mut context = self.page_context(config, Language::English);
         context.insert("mails", &mails);
         context.insert("mails_json_path", mails_json_path);
         let html = self.render("pages/mailbox.html", &context)?;
-        Ok(Page { html, content_security_policy: policy(&self.assets[STYLE], None) })
+        let content_security_policy = policy(&self.assets[STYLE], None);
+        Ok(Page { html, content_security_policy, language: None })
     }
 
     /// The script that starts the reader of the API description.
@@ -137,20 +161,14 @@ impl Templates {
         &self.assets[files::DOCS_SCRIPT]
     }
 
-    #[cfg(feature = "pages")]
-    fn scripted_page(&self, file: &str, config: &Config) -> Result<Page, TemplateError> {
-        let script = &self.assets[files::TOKEN_SCRIPT];
-        let mut context = self.page_context(config);
-        context.insert("script", script);
-        let html = self.render(file, &context)?;
-        Ok(Page { html, content_security_policy: policy(&self.assets[STYLE], Some(script)) })
-    }
-
-    fn page_context(&self, config: &Config) -> Context {
+    fn page_context(&self, config: &Config, language: Language) -> Context {
         let mut context = Context::new();
+        context.insert("language", language.as_str());
         context.insert("product_name", &config.product_name);
         context.insert("mount", &config.mount);
         context.insert("style", &self.assets[STYLE]);
+        context.insert("password_min_length", &config.password_policy.least_length());
+        context.insert("password_max_length", &MAX_LENGTH);
         context
     }
 
@@ -171,36 +189,60 @@ impl Templates {
         self.tera.render(file, context).map_err(|error| TemplateError::of(file, &error))
     }
 
-    /// Renders everything once with samples.
+    fn duration(&self, language: Language, duration: Duration) -> Result<String, TemplateError> {
+        let spelled = self.catalogs.duration(language, duration);
+        spelled.map_err(|problem| TemplateError::new(catalogs::file_name(language), problem))
+    }
+
+    /// Renders everything with samples, in every language.
     fn rehearse(&self) -> Result<(), ConfigError> {
-        let config = Config::new("https://app.example.com")?;
-        for kind in MessageKind::ALL {
-            for username in [None, Some("sample")] {
-                let link = link_of(kind, &config).map(|_| "https://app.example.com/#token=sample");
-                let context = EmailContext {
-                    product_name: "Sample",
-                    email: "sample@example.com",
-                    username,
-                    occurred_at: Timestamp::from_secs(1_700_000_000),
-                    link,
-                    expires_in: link.map(|_| "24 hours"),
-                };
-                let (subject, text, _) =
-                    self.email_parts(kind, &context).map_err(TemplateError::into_config_error)?;
-                if subject.is_empty() {
-                    return Err(refused(&format!("email/{kind}.subject"), "is empty"));
-                }
-                if link.is_some_and(|link| !text.contains(link)) {
-                    return Err(refused(&format!("email/{kind}.txt"), "lacks {{ link }}"));
-                }
-            }
-        }
         for (name, content) in &self.assets {
             // It would end the element that it is inlined into.
             if content.to_ascii_lowercase().contains("</s") {
                 return Err(refused(name, "must not contain \"</s\""));
             }
         }
+        let config = Config::new("https://app.example.com")?;
+        for language in Language::ALL {
+            for kind in MessageKind::ALL {
+                for username in [None, Some("sample")] {
+                    self.rehearse_email(kind, language, username, &config)?;
+                }
+            }
+            self.rehearse_pages(language, &config).map_err(TemplateError::into_config_error)?;
+        }
+        Ok(())
+    }
+
+    fn rehearse_email(
+        &self,
+        kind: MessageKind,
+        language: Language,
+        username: Option<&str>,
+        config: &Config,
+    ) -> Result<(), ConfigError> {
+        let link = Link::of(kind, config).map(|_| "https://app.example.com/#token=sample");
+        let context = EmailContext {
+            language: language.as_str(),
+            product_name: "Sample",
+            email: "sample@example.com",
+            username,
+            occurred_at: "2000-01-01 00:00 UTC",
+            link,
+            expires_in: link.map(|_| "24 h"),
+        };
+        let (subject, text, _) =
+            self.email_parts(kind, &context).map_err(TemplateError::into_config_error)?;
+        if subject.is_empty() {
+            return Err(refused(&format!("email/{kind}.subject"), "is empty"));
+        }
+        if link.is_some_and(|link| !text.contains(link)) {
+            return Err(refused(&format!("email/{kind}.txt"), "lacks {{ link }}"));
+        }
+        Ok(())
+    }
+
+    fn rehearse_pages(&self, language: Language, config: &Config) -> Result<(), TemplateError> {
         let mail = MailboxEntry {
             id: String::new(),
             to: "sample@example.com",
@@ -209,53 +251,13 @@ impl Templates {
             link: Some("https://app.example.com/#token=sample"),
             sent_at: Timestamp::from_secs(1_700_000_000),
         };
-        let mut context = self.page_context(&config);
+        let mut context = self.page_context(config, language);
         context.insert("script", "");
         context.insert("mails", &[mail]);
         context.insert("mails_json_path", "/dev/mailbox.json");
-        for page in PAGES {
-            self.render(page, &context).map_err(TemplateError::into_config_error)?;
-        }
-        Ok(())
+        PAGES.iter().try_for_each(|page| self.render(page, &context).map(drop))
     }
 }
-
-/// Why a template could not be rendered.
-#[derive(Debug)]
-pub(crate) struct TemplateError {
-    file: String,
-    problem: String,
-}
-
-impl TemplateError {
-    fn of(file: &str, error: &tera::Error) -> Self {
-        match error.kind() {
-            ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
-                let file = report.filename();
-                let file = file.strip_prefix(BUILTIN).unwrap_or(file).to_owned();
-                let line = report.span().start_line;
-                Self { file, problem: format!("line {line}: {}", report.message()) }
-            }
-            kind => {
-                // Several templates that break together are reported at length; the first will do.
-                let problem: Vec<_> = kind.to_string().lines().take(2).map(one_line).collect();
-                Self { file: file.to_owned(), problem: problem.join(" ") }
-            }
-        }
-    }
-
-    fn into_config_error(self) -> ConfigError {
-        refused(&self.file, &self.problem)
-    }
-}
-
-impl fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.problem)
-    }
-}
-
-impl std::error::Error for TemplateError {}
 
 /// An e-mail as the page of the development mailbox shows it.
 #[derive(Debug, Serialize)]
@@ -283,10 +285,11 @@ impl<'a> From<&'a Email> for MailboxEntry<'a> {
 
 #[derive(Serialize)]
 struct EmailContext<'a> {
+    language: &'static str,
     product_name: &'a str,
     email: &'a str,
     username: Option<&'a str>,
-    occurred_at: Timestamp,
+    occurred_at: &'a str,
     /// Left out where there is none, so that a template that asks for it fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<&'a str>,
@@ -294,40 +297,61 @@ struct EmailContext<'a> {
     expires_in: Option<&'a str>,
 }
 
-/// Where the link of such an e-mail leads, and how long it is good.
-fn link_of(kind: MessageKind, config: &Config) -> Option<(&'static str, Duration)> {
-    match kind {
-        MessageKind::Activation => Some(("/activate-account", config.activation_lifetime)),
-        MessageKind::PasswordReset => Some(("/reset-password", config.reset_lifetime)),
-        MessageKind::AlreadyRegistered
-        | MessageKind::PasswordChanged
-        | MessageKind::RecoveryCodesReplaced
-        | MessageKind::RefreshTokenReuse
-        | MessageKind::TwoFactorDisabled
-        | MessageKind::TwoFactorEnabled
-        | MessageKind::Welcome => None,
+/// Where the link of an e-mail leads.
+struct Link {
+    path: &'static str,
+    /// What the token is called in the fragment.
+    token_name: &'static str,
+    /// How long it is good.
+    lifetime: Duration,
+}
+
+impl Link {
+    fn of(kind: MessageKind, config: &Config) -> Option<Self> {
+        let (path, token_name, lifetime) = match kind {
+            MessageKind::Activation => ("/activate-account", "token", config.activation_lifetime),
+            MessageKind::EmailChange => {
+                ("/confirm-email-change", "token", config.email_change_lifetime)
+            }
+            MessageKind::Invitation => ("/account", "invitation", config.invitation_lifetime),
+            MessageKind::PasswordReset => ("/reset-password", "token", config.reset_lifetime),
+            MessageKind::UserCreated => ("/reset-password", "token", config.invitation_lifetime),
+            MessageKind::AccountDeleted
+            | MessageKind::AccountDisabled
+            | MessageKind::AlreadyRegistered
+            | MessageKind::EmailChangeRequested
+            | MessageKind::EmailChanged
+            | MessageKind::PasswordChanged
+            | MessageKind::RecoveryCodesReplaced
+            | MessageKind::RefreshTokenReuse
+            | MessageKind::SuspiciousSignIn
+            | MessageKind::TwoFactorDisabled
+            | MessageKind::TwoFactorEnabled
+            | MessageKind::Welcome => return None,
+        };
+        Some(Self { path, token_name, lifetime })
     }
 }
 
-/// A duration as people say it: "24 hours", "30 minutes", rounded up to whole minutes and from two
-/// hours on down to whole hours.
-fn spelled(duration: Duration) -> String {
-    let secs = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-    let minutes = secs.div_ceil(60);
-    let (number, unit) = match minutes {
-        0..=1 if secs < 60 => (secs, "second"),
-        0..=119 if minutes != 60 => (minutes, "minute"),
-        minutes if minutes < 3 * 24 * 60 && minutes != 2 * 24 * 60 => (minutes / 60, "hour"),
-        minutes => (minutes / (24 * 60), "day"),
+/// The function `t` of templates: the text of `key` in the language of the context. A placeholder
+/// stands for an argument or else for what the context has of that name.
+fn translated(catalogs: &Catalogs, kwargs: &Kwargs, state: &State<'_>) -> TeraResult<String> {
+    let key: &str = kwargs.must_get("key")?;
+    let language = state.get::<String>("language")?.unwrap_or_default();
+    let language = Language::parse(&language).map_err(tera::Error::message)?;
+    let value = |name: &str| {
+        let given = kwargs.get::<Value>(name).ok().flatten();
+        let value = given.or_else(|| state.get::<Value>(name).ok().flatten())?;
+        (!value.is_none() && !value.is_undefined()).then(|| value.to_string())
     };
-    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+    catalogs.text(language, key, value).map_err(tera::Error::message)
 }
 
-/// The text on one line, without control characters: what a header may hold.
-fn one_line(text: &str) -> String {
-    let text: String =
-        text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// An instant as every language can read it: "2026-01-31 09:05 UTC".
+fn spelled(at: Timestamp) -> String {
+    let text = at.to_string();
+    let minutes = text.get(..16).unwrap_or(&text);
+    format!("{} UTC", minutes.replace('T', " "))
 }
 
 /// The policy that allows exactly these inlined elements and requests to the same origin
@@ -342,10 +366,6 @@ fn policy(style: &str, script: Option<&str>) -> String {
         "default-src 'none'; style-src {style}; {script}\
          base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
     )
-}
-
-fn refused(file: &str, problem: &str) -> ConfigError {
-    ConfigError::new("templates", format!("cannot be used: {file}: {problem}"))
 }
 
 #[cfg(feature = "openapi")]

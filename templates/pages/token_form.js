@@ -1,9 +1,10 @@
 "use strict";
 
 // Drives a page that is opened from a mailed link: `#act` spends the link's token, `#request` asks
-// for a new link. All texts, paths and fields are in the page.
+// for a new link. All texts, paths and fields are in the page: `#words` has what to say to which code.
 
 const main = document.querySelector("main");
+const words = document.getElementById("words").dataset;
 const status = document.getElementById("status");
 const act = document.getElementById("act");
 const request = document.getElementById("request");
@@ -46,12 +47,12 @@ async function submit(event, given) {
   }
   const body = { ...given(), ...Object.fromEntries(new FormData(form)) };
   clear(form);
-  say(main.dataset.working);
+  say(words.working);
   form.setAttribute("aria-busy", "true");
   try {
     settle(form, await post(form.dataset.path, body));
   } catch {
-    fail(main.dataset.unreachable);
+    fail(words.unreachable);
   } finally {
     form.removeAttribute("aria-busy");
   }
@@ -83,9 +84,9 @@ function settle(form, { ok, code, problem }) {
   } else if (code === 422 && Array.isArray(problem.errors)) {
     refuse(form, problem.errors);
   } else if (code === 429 && problem.retry_after > 0) {
-    fail(main.dataset.tooMany.replace("{time}", duration(problem.retry_after)));
+    fail(words.tooManyRequests.replace("{time}", duration(problem.retry_after)));
   } else {
-    fail(code < 500 && problem.detail ? problem.detail : main.dataset.unavailable);
+    fail(code < 500 ? said(problem.code, problem.detail) : words.unavailable);
   }
 }
 
@@ -94,9 +95,10 @@ function refuse(form, errors) {
   const rest = [];
   let first = null;
   for (const { pointer, code, detail } of errors) {
-    const field = form.querySelector(`input[name="${CSS.escape(String(pointer).slice(2))}"]`);
+    const name = String(pointer).slice(2);
+    const field = form.querySelector(`input[name="${CSS.escape(name)}"]`);
     if (!field) {
-      rest.push(detail);
+      rest.push(said(`${name}_${code}`, detail));
       continue;
     }
     first ??= field;
@@ -109,15 +111,21 @@ function refuse(form, errors) {
       }
     }
     const message = document.getElementById(`${field.id}-error`);
-    message.textContent = [message.textContent, detail].filter(Boolean).join(" ");
+    message.textContent = [message.textContent, said(`${name}_${code}`, detail)].filter(Boolean).join(" ");
     message.hidden = false;
     field.setAttribute("aria-invalid", "true");
   }
   if (rest.length > 0 || !first) {
-    fail(rest.join(" ") || main.dataset.unavailable);
+    fail(rest.join(" ") || words.unavailable);
   } else {
     first.focus();
   }
+}
+
+// What the page has to say to a code, or else what the server says.
+function said(code, detail) {
+  const key = String(code).replace(/_+(.)/g, (_, letter) => letter.toUpperCase());
+  return words[key] || detail || words.unavailable;
 }
 
 function clear(form) {

@@ -1,3 +1,5 @@
+#[cfg(feature = "pages")]
+use http::{HeaderValue, header};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -9,6 +11,8 @@ use crate::http::input::{json, prefers_html};
 use crate::http::reply::{self, Status, accepted};
 use crate::model::Account;
 use crate::store::Purpose;
+#[cfg(feature = "pages")]
+use crate::templates::PageKind;
 use crate::{
     Auth, Client, Endpoint, Error, EventKind, FieldError, MessageKind, OneTimeToken, Password,
     ProblemCode, Request, Response, Result,
@@ -139,7 +143,7 @@ async fn activate(auth: &Auth, request: Request) -> Result<Response> {
 async fn activate_by_link(auth: &Auth, request: Request) -> Result<Response> {
     // Scanners of mail follow links like a browser does: what renders a page consumes nothing.
     if prefers_html(request.headers()) {
-        return page(auth);
+        return page(auth, &request);
     }
     let query = request.uri().query().unwrap_or_default();
     let mut tokens = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token");
@@ -164,14 +168,14 @@ async fn send_activation_email(auth: &Auth, request: Request) -> Result<Response
 }
 
 #[cfg(feature = "pages")]
-fn page(auth: &Auth) -> Result<Response> {
-    let page = crate::templates::PageKind::ActivateAccount;
-    let page = auth.0.templates.page(page, &auth.0.config).map_err(Error::internal)?;
-    Ok(reply::html(page))
+fn page(auth: &Auth, request: &Request) -> Result<Response> {
+    let mut page = super::page(auth, PageKind::ActivateAccount, request)?;
+    page.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-language"));
+    Ok(page)
 }
 
 #[cfg(not(feature = "pages"))]
-fn page(_: &Auth) -> Result<Response> {
+fn page(_: &Auth, _: &Request) -> Result<Response> {
     Err(Error::NotFound)
 }
 

@@ -81,15 +81,14 @@ mod documents {
     use super::*;
     use crate::Error;
     use crate::http::openapi::document;
-    use crate::templates::PageKind;
 
     pub(super) async fn openapi(auth: &Auth, _: Request) -> Result<Response> {
         Ok(reply::json(StatusCode::OK, &document(SECTIONS, &auth.0.config)))
     }
 
     pub(super) async fn docs(auth: &Auth, _: Request) -> Result<Response> {
-        let page = auth.0.templates.page(PageKind::Docs, &auth.0.config);
-        Ok(reply::html(page.map_err(Error::internal)?))
+        let page = auth.0.templates.docs_page(&auth.0.config).map_err(Error::internal)?;
+        Ok(reply::html(page))
     }
 
     pub(super) async fn init(auth: &Auth, _: Request) -> Result<Response> {

@@ -34,7 +34,13 @@ pub use sign_up::SignUp;
 pub use two_factor::challenge::SecondFactor;
 pub use two_factor::enrolment::Enrolment;
 
+#[cfg(feature = "pages")]
+use crate::http::{input, reply};
+#[cfg(feature = "pages")]
+use crate::templates::PageKind;
 use crate::{Auth, EmailAddress, Endpoint, Error, FieldError, Result};
+#[cfg(feature = "pages")]
+use crate::{Request, Response};
 
 /// The table, in the sections that the documents show. Adding a flow is one line here.
 pub(crate) static SECTIONS: &[(&str, &[&[Endpoint]])] = &[
@@ -102,6 +108,15 @@ fn email(text: &str) -> Result<EmailAddress> {
 
 fn required(pointer: &'static str, is_empty: bool) -> Result<()> {
     if is_empty { Err(Error::field(FieldError::required(pointer))) } else { Ok(()) }
+}
+
+/// Answers with a page, in the language that the browser asks for.
+#[cfg(feature = "pages")]
+fn page(auth: &Auth, page: PageKind, request: &Request) -> Result<Response> {
+    let config = &auth.0.config;
+    let language = input::language(request.headers()).unwrap_or(config.default_language);
+    let page = auth.0.templates.page(page, config, language).map_err(Error::internal)?;
+    Ok(reply::html(page))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use crate::crypto::digest::Digest;
 use crate::http::input::json;
 use crate::http::reply::{self, Status, accepted};
 use crate::store::Purpose;
+#[cfg(feature = "pages")]
+use crate::templates::PageKind;
 use crate::{
     Auth, Client, Endpoint, Error, EventKind, MessageKind, OneTimeToken, Password, ProblemCode,
     Request, Response, Result,
@@ -129,8 +131,6 @@ async fn reset_password(auth: &Auth, request: Request) -> Result<Response> {
 }
 
 #[cfg(feature = "pages")]
-async fn page(auth: &Auth, _: Request) -> Result<Response> {
-    let page = crate::templates::PageKind::ResetPassword;
-    let page = auth.0.templates.page(page, &auth.0.config).map_err(Error::internal)?;
-    Ok(reply::html(page))
+async fn page(auth: &Auth, request: Request) -> Result<Response> {
+    super::page(auth, PageKind::ResetPassword, &request)
 }

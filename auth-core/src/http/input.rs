@@ -2,6 +2,8 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::de::DeserializeOwned;
 
 use super::Request;
+#[cfg(feature = "pages")]
+use crate::Language;
 use crate::{AccessToken, Error, Result};
 
 /// Reads the JSON object that is the body of `request`.
@@ -88,6 +90,14 @@ pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
     html > 0.0 && html > quality("application/json")
 }
 
+/// The language that the client would rather have than any other (RFC 9110 §12.5.4).
+#[cfg(feature = "pages")]
+pub(crate) fn language(headers: &HeaderMap) -> Option<Language> {
+    let values = headers.get_all(header::ACCEPT_LANGUAGE).iter();
+    let values: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
+    Language::negotiate(&values.join(","))
+}
+
 fn is_json(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
     let mut parts = text.split(';').map(str::trim);
@@ -137,5 +147,16 @@ mod tests {
             assert_eq!(prefers_html(&headers), expected, "{accept:?}");
         }
         assert!(!prefers_html(&HeaderMap::new()));
+    }
+
+    #[cfg(feature = "pages")]
+    #[test]
+    fn all_lines_of_a_header_count_for_the_language() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(language(&headers), None);
+        for value in ["it, en;q=0.5", "fr;q=0.6"] {
+            headers.append(header::ACCEPT_LANGUAGE, HeaderValue::from_static(value));
+        }
+        assert_eq!(language(&headers), Some(Language::French));
     }
 }

@@ -39,6 +39,11 @@ pub(crate) fn html(page: Page) -> Response {
         bytes(HeaderValue::from_static("text/html; charset=utf-8"), page.html.into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    if let Some(language) = page.language {
+        let tag = HeaderValue::from_static(language.as_str());
+        headers.insert(header::CONTENT_LANGUAGE, tag);
+        headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
+    }
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::{Delivery, Outbox, OutboxError};
 use crate::crypto::seal::{Purpose, Sealer};
 use crate::store::{Listener, MessageRow};
-use crate::{Message, MessageId, MessageKind, OneTimeToken, Random, Store, Timestamp, Tx};
+use crate::{
+    Language, Message, MessageId, MessageKind, OneTimeToken, Random, Store, Timestamp, Tx,
+};
 
 /// The outbox in the [`Store`], the default: a message commits with what caused it.
 ///
@@ -38,6 +40,7 @@ impl StoreOutbox {
             kind: message.kind.to_string(),
             recipient: message.recipient.clone(),
             username: message.username.clone(),
+            language: message.language.map(|language| language.to_string()),
             token,
             attempts: i64::from(message.attempts),
             created_at: message.created_at,
@@ -61,6 +64,8 @@ impl StoreOutbox {
             kind: MessageKind::from_name(&row.kind).ok_or("this kind is unknown")?,
             recipient: row.recipient,
             username: row.username,
+            // One that a later version wrote is no reason to keep the mail back.
+            language: row.language.and_then(|tag| Language::parse(&tag).ok()),
             token,
             created_at: row.created_at,
             not_after: row.not_after,

@@ -54,6 +54,11 @@ impl PasswordPolicy {
         Ok(self)
     }
 
+    /// The length that a password must have, in code points.
+    pub(crate) fn least_length(&self) -> usize {
+        self.min_length
+    }
+
     /// Sets the zxcvbn score that a password must have, from 0 to 4, by default 3.
     ///
     /// Score 3 stands for more than 10^8 guesses, 4 for more than 10^10; 0 asks for none.
@@ -274,7 +279,7 @@ const MAGNITUDES: [f64; 4] = [3.0, 6.0, 8.0, 10.0];
 const SCORED: usize = 40;
 
 /// In code points after NFC, which take at most 1 KiB.
-const MAX_LENGTH: usize = 256;
+pub(crate) const MAX_LENGTH: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ pub(crate) struct MessageRow {
     pub(crate) kind: String,
     pub(crate) recipient: String,
     pub(crate) username: Option<String>,
+    pub(crate) language: Option<String>,
     /// The token of the mail's link, sealed.
     pub(crate) token: Option<Vec<u8>>,
     pub(crate) attempts: i64,
@@ -20,14 +21,16 @@ pub(crate) struct MessageRow {
 impl Connection {
     pub(crate) async fn insert_message(&mut self, row: &MessageRow) -> Result<(), StoreError> {
         let sql = "INSERT INTO auth_messages
-                       (id, kind, recipient, username, token, attempts, created_at, due_at, not_after)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)";
+                       (id, kind, recipient, username, language, token, attempts, created_at, due_at,
+                        not_after)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)";
         on!(self, |db| {
             query(sql)
                 .bind(row.id)
                 .bind(&row.kind)
                 .bind(&row.recipient)
                 .bind(&row.username)
+                .bind(&row.language)
                 .bind(&row.token)
                 .bind(row.attempts)
                 .bind(row.created_at)
@@ -53,8 +56,8 @@ impl Connection {
                                   WHERE due_at <= $2 AND sent_at IS NULL AND failed_at IS NULL
                                   ORDER BY due_at LIMIT $3",
                     $lock,
-                    ") RETURNING id, kind, recipient, username, token, attempts, created_at,
-                                 not_after"
+                    ") RETURNING id, kind, recipient, username, language, token, attempts,
+                                 created_at, not_after"
                 )
             };
         }
