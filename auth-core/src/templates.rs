@@ -89,6 +89,7 @@ impl Templates {
             expires_in = Some(self.duration(language, left.min(lifetime))?);
         }
         let context = EmailContext {
+            kind: kind.as_str(),
             language: language.as_str(),
             product_name: &config.product_name,
             email: &message.recipient,
@@ -223,6 +224,7 @@ impl Templates {
     ) -> Result<(), ConfigError> {
         let link = Link::of(kind, config).map(|_| "https://app.example.com/#token=sample");
         let context = EmailContext {
+            kind: kind.as_str(),
             language: language.as_str(),
             product_name: "Sample",
             email: "sample@example.com",
@@ -285,6 +287,7 @@ impl<'a> From<&'a Email> for MailboxEntry<'a> {
 
 #[derive(Serialize)]
 struct EmailContext<'a> {
+    kind: &'static str,
     language: &'static str,
     product_name: &'a str,
     email: &'a str,

@@ -125,3 +125,6 @@ const fn builtin(language: Language) -> &'static str {
         Language::Spanish => include_str!("../../templates/locales/es.json"),
     }
 }
+
+#[cfg(test)]
+mod tests;

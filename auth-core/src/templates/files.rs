@@ -110,7 +110,7 @@ macro_rules! embedded {
 const ASSETS: &[(&str, &str)] =
     embedded!["pages/docs.js", "pages/style.css", "pages/token_form.js"];
 
-const TEMPLATES: &[(&str, &str)] = embedded![
+pub(super) const TEMPLATES: &[(&str, &str)] = embedded![
     "email/account_deleted.html",
     "email/account_deleted.subject",
     "email/account_deleted.txt",

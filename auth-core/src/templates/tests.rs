@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
@@ -26,11 +27,26 @@ fn a_link_leads_to_the_front_end_and_carries_the_token_in_its_fragment() {
             &front,
             "https://front.example.com/account/reset-password#token=t0ken",
         ),
+        (
+            MessageKind::EmailChange,
+            &own,
+            "https://app.example.com/api/auth/confirm-email-change#token=t0ken",
+        ),
+        (
+            MessageKind::Invitation,
+            &front,
+            "https://front.example.com/account/account#invitation=t0ken",
+        ),
+        (
+            MessageKind::UserCreated,
+            &own,
+            "https://app.example.com/api/auth/reset-password#token=t0ken",
+        ),
     ] {
         let email = templates.email(&message(kind), config, NOW).unwrap();
         assert_eq!(email.link.as_deref(), Some(link));
         assert!(email.text.contains(link), "{}", email.text);
-        assert!(email.html.contains("#token=t0ken"), "{}", email.html);
+        assert!(email.html.contains(link), "{}", email.html);
         assert!(email.subject.contains("Café"), "{}", email.subject);
         assert_eq!(email.message_id, "<00000000-0000-0000-0000-000000000007@app.example.com>");
         assert_eq!(email.sent_at, NOW);
@@ -41,7 +57,7 @@ fn a_link_leads_to_the_front_end_and_carries_the_token_in_its_fragment() {
 fn a_notice_never_carries_a_token() {
     let templates = Templates::new(None).unwrap();
     let config = Config::new("https://app.example.com").unwrap();
-    for kind in MessageKind::ALL.into_iter().filter(|kind| link_of(*kind, &config).is_none()) {
+    for kind in MessageKind::ALL.into_iter().filter(|kind| Link::of(*kind, &config).is_none()) {
         let email = templates.email(&message(kind), &config, NOW).unwrap();
         assert_eq!(email.link, None);
         assert!(!format!("{}{}{}", email.subject, email.text, email.html).contains("t0ken"));
@@ -82,24 +98,79 @@ fn html_is_escaped_and_a_subject_is_one_line() {
 }
 
 #[test]
-fn durations_are_spelled_as_people_say_them() {
-    for (secs, text) in [
-        (0, "0 seconds"),
-        (1, "1 second"),
-        (59, "59 seconds"),
-        (60, "1 minute"),
-        (90, "2 minutes"),
-        (30 * 60, "30 minutes"),
-        (3_600, "1 hour"),
-        (90 * 60, "90 minutes"),
-        (23 * 3_600 + 50 * 60, "23 hours"),
-        (24 * 3_600 - 1, "24 hours"),
-        (24 * 3_600, "24 hours"),
-        (2 * 86_400, "2 days"),
-        (60 * 3_600, "60 hours"),
-        (7 * 86_400, "7 days"),
+fn a_mail_is_in_the_language_of_its_message_or_the_default_one() {
+    let templates = Templates::new(None).unwrap();
+    let english = Config::new("https://app.example.com").unwrap();
+    let french = english.clone().default_language(Language::French);
+    for (language, config, subject, tag, expires) in [
+        (None, &english, "Activate your Auth account", "en", "24 hours"),
+        (None, &french, "Activez votre compte Auth", "fr", "24 heures"),
+        (Some(Language::German), &french, "Aktivieren Sie Ihr Konto bei Auth", "de", "24 Stunden"),
+        (Some(Language::Spanish), &french, "Active su cuenta de Auth", "es", "24 horas"),
+        (Some(Language::Chinese), &french, "激活您的 Auth 账户", "zh", "24 小时"),
     ] {
-        assert_eq!(spelled(Duration::from_secs(secs)), text, "{secs} s");
+        let message = Message { language, ..message(MessageKind::Activation) };
+        let email = templates.email(&message, config, NOW).unwrap();
+        assert_eq!(email.subject, subject);
+        assert!(email.html.contains(&format!("<html lang=\"{tag}\"")), "{}", email.html);
+        for part in [&email.text, &email.html] {
+            assert!(part.contains(expires), "{part}");
+        }
+    }
+}
+
+#[test]
+fn a_hosts_catalog_replaces_single_texts() {
+    let folder = Folder::new("catalog");
+    folder.write("locales/de.json", r#"{ "welcome.title": "Moin <b>" }"#);
+    folder.write("locales/de.json.orig", "of no concern");
+    folder.write("package.json", "of no concern");
+    let templates = Templates::new(Some(&folder.0)).unwrap();
+    let config = Config::new("https://app.example.com").unwrap();
+    for (language, title, why) in [
+        (Language::German, "Moin &lt;b&gt;</h1>", "Diese E-Mail wurde von"),
+        (Language::English, "Welcome</h1>", "This mail was sent to"),
+    ] {
+        let message = Message { language: Some(language), ..message(MessageKind::Welcome) };
+        let email = templates.email(&message, &config, NOW).unwrap();
+        assert!(email.html.contains(title) && email.html.contains(why), "{}", email.html);
+    }
+}
+
+#[test]
+fn a_broken_catalog_refuses_to_start_and_names_file_and_key() {
+    for (number, (file, content, named)) in [
+        ("locales/de.json", r#"{ "welcome.titel": "Hallo" }"#, "\"welcome.titel\""),
+        ("locales/en.json", r#"{ "welcome.subject": "Hi" }"#, "\"welcome.subject\""),
+        ("locales/en.json", r#"{ "welcome.title": "Hi {email}" }"#, "\"welcome.title\""),
+        ("locales/en.json", r#"{ "welcome.title": 1 }"#, "line 1"),
+        ("locales/en.json", "[]", "object"),
+        ("locales/it.json", "{}", "no such language"),
+        ("locales/de.txt", "", "no such language"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = Folder::new(&format!("catalog-{number}"));
+        folder.write(file, content);
+        let error = Templates::new(Some(&folder.0)).unwrap_err();
+        assert_eq!(error.key(), "templates");
+        let error = error.to_string();
+        assert!(error.contains(file) && error.contains(named), "{error}");
+    }
+}
+
+#[test]
+fn every_kind_is_written_in_every_language() {
+    let templates = Templates::new(None).unwrap();
+    let config = Config::new("https://app.example.com").unwrap();
+    for kind in MessageKind::ALL {
+        let email = |language| {
+            let message = Message { language: Some(language), ..message(kind) };
+            templates.email(&message, &config, NOW).unwrap()
+        };
+        let subjects: BTreeSet<_> = Language::ALL.map(|one| email(one).subject).into();
+        assert_eq!(subjects.len(), Language::ALL.len(), "{kind}");
     }
 }
 
@@ -158,7 +229,7 @@ fn a_page_allows_exactly_what_it_inlines() {
     for overrides in [None, Some(folder.0.as_path())] {
         let templates = Templates::new(overrides).unwrap();
         for page in [PageKind::ActivateAccount, PageKind::ResetPassword] {
-            let page = templates.page(page, &config).unwrap();
+            let page = templates.page(page, &config, Language::English).unwrap();
             let policy = &page.content_security_policy;
             for element in ["style", "script"] {
                 let (start, end) = (format!("<{element}>"), format!("</{element}>"));
@@ -193,6 +264,7 @@ fn message(kind: MessageKind) -> Message {
         kind,
         recipient: "bob@example.org".to_owned(),
         username: Some("bob".to_owned()),
+        language: None,
         token: Some(OneTimeToken::from("t0ken")),
         created_at: NOW,
         not_after: Some(NOW.plus(if kind == MessageKind::PasswordReset {
