@@ -149,3 +149,41 @@ impl std::fmt::Debug for StoreOutbox {
         f.debug_struct("StoreOutbox").field("store", &self.store).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+    use crate::{MasterSecret, SeededRandom};
+
+    #[tokio::test]
+    async fn a_message_comes_out_as_it_went_in() {
+        let store = Store::sqlite("sqlite::memory:").await.unwrap();
+        let random = Arc::new(SeededRandom::new(1));
+        let sealer = Arc::new(Sealer::new(&MasterSecret::generate(&*random)));
+        let outbox = StoreOutbox::new(store.clone(), sealer, random);
+        let now = Timestamp::from_secs(1_700_000_000);
+        let mut messages = Vec::new();
+        for (number, language) in [None, Some(Language::German)].into_iter().enumerate() {
+            let id = MessageId::from(Uuid::from_u128(number as u128));
+            let mut message = Message::new(id, MessageKind::Activation, "bob@example.org", now);
+            message.username = Some("bob".to_owned());
+            message.language = language;
+            message.token = Some(OneTimeToken::from("t0ken"));
+            message.not_after = Some(now.plus(Duration::from_secs(60)));
+            messages.push(message);
+        }
+        let mut tx = store.begin().await.unwrap();
+        outbox.stage(&mut tx, &messages).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let mut claimed = outbox.claim(8, now, now).await.unwrap();
+        claimed.sort_by_key(|message| message.id);
+        for message in &mut messages {
+            message.attempts = 1;
+        }
+        // Secrets are left out of what is printed.
+        assert_eq!(format!("{claimed:?}"), format!("{messages:?}"));
+        let tokens = claimed.iter().flat_map(|message| &message.token);
+        assert_eq!(tokens.map(OneTimeToken::expose).collect::<Vec<_>>(), ["t0ken", "t0ken"]);
+    }
+}

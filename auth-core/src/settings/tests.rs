@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::Usernames;
+use crate::{Language, Usernames};
 
 #[test]
 fn nothing_at_all_is_a_development_server() {
@@ -24,12 +24,14 @@ fn every_key_of_the_file_is_known_and_acts() {
         smtp_url = "smtps://user:password@mail.example.com"
         mail_from = "Example <auth@example.com>"
         product_name = "Example"
+        default_language = "fr"
         access_token_lifetime = "1m"
         session_idle = "2d"
         session_lifetime = "3d"
         activation_lifetime = "4h"
         reset_lifetime = "5m"
         email_change_lifetime = "6m"
+        invitation_lifetime = "10m"
         challenge_lifetime = "7m"
         enrolment_lifetime = "8m"
         recent_sign_in = "9m"
@@ -62,6 +64,7 @@ fn every_key_of_the_file_is_known_and_acts() {
     assert_eq!(config.link_base(), "https://www.example.com/account");
     assert_eq!(config.product_name, "Example");
     assert_eq!(config.mail_from, "Example <auth@example.com>");
+    assert_eq!(config.default_language, Language::French);
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     assert_eq!(config.access_token_lifetime, minutes(1));
     assert_eq!(config.session_idle, minutes(2 * 24 * 60));
@@ -69,6 +72,7 @@ fn every_key_of_the_file_is_known_and_acts() {
     assert_eq!(config.activation_lifetime, minutes(4 * 60));
     assert_eq!(config.reset_lifetime, minutes(5));
     assert_eq!(config.email_change_lifetime, minutes(6));
+    assert_eq!(config.invitation_lifetime, minutes(10));
     assert_eq!(config.challenge_lifetime, minutes(7));
     assert_eq!(config.enrolment_lifetime, minutes(8));
     assert_eq!(config.recent_sign_in, minutes(9));
@@ -143,12 +147,14 @@ fn a_bad_file_refuses_and_names_the_key() {
         ("mount", "mount = \"/api/{id}\""),
         ("product_name", "product_name = \"\""),
         ("product_name", "product_name = \"a\\r\\nb\""),
+        ("default_language", "default_language = \"it\""),
         ("access_token_lifetime", "access_token_lifetime = \"2h\""),
         ("access_token_lifetime", "access_token_lifetime = 600"),
         ("session_idle", "session_idle = \"soon\""),
         ("session_lifetime", "session_lifetime = \"1d\""),
         ("refresh_grace", "refresh_grace = \"5m\""),
         ("reset_lifetime", "reset_lifetime = \"-1m\""),
+        ("invitation_lifetime", "invitation_lifetime = \"31d\""),
         ("limits.sign_ins", "limits.sign_ins = 0"),
         ("limits.sign_ups", "limits.sign_ups = -1"),
         ("limits.wrong_codes", "limits.wrong_codes = true"),

@@ -156,6 +156,7 @@ pub const CASES: &[Case] = table![
     pages::{
         a_page_allows_its_own_script_and_style_and_nothing_else,
         a_browser_gets_a_page_and_a_program_json,
+        a_page_is_in_the_language_that_the_browser_asks_for,
         only_a_get_of_a_program_or_a_post_activates,
         the_development_mailbox_shows_what_was_mailed,
     },
@@ -326,6 +327,7 @@ pub const COMPARISONS: &[Comparison] = table![
         a_mail_that_fails_is_tried_eight_times_ever_more_rarely,
         a_mail_that_is_refused_for_good_is_not_tried_again,
         a_message_that_cannot_be_read_does_not_block_the_others,
+        a_mail_is_in_the_language_of_its_message_or_the_default_one,
         a_mail_whose_link_has_expired_is_dropped,
         a_token_is_erased_once_its_mail_is_sent,
         a_commit_elsewhere_wakes_a_courier,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use auth_core::{Email, Mailer, MailerError};
+use auth_core::{Email, Language, Mailer, MailerError};
 use serde_json::json;
 
 use super::counting::rows;
@@ -128,6 +128,25 @@ pub(super) fn a_message_that_cannot_be_read_does_not_block_the_others(apps: &[Ap
     assert_eq!(rows(app, "auth_messages WHERE token IS NOT NULL"), 0);
     app.clock.advance(HOUR);
     assert_eq!(app.mails().len(), 0);
+}
+
+pub(super) fn a_mail_is_in_the_language_of_its_message_or_the_default_one(apps: &[App]) {
+    let app = &apps[0];
+    let config = App::config().default_language(Language::French);
+    let french = app.beside(config, |builder| builder);
+    for (number, language) in ["NULL", "'de'", "'zh'", "'tlh'"].into_iter().enumerate() {
+        let number = number as u32;
+        enqueue(app, number, "welcome");
+        let recipient = recipient(number);
+        app.execute(&format!(
+            "UPDATE auth_messages SET language = {language} WHERE recipient = '{recipient}'"
+        ));
+    }
+    let mut mails = french.mails();
+    mails.sort_by(|one, other| one.to.cmp(&other.to));
+    let subjects: Vec<_> = mails.iter().map(|mail| mail.subject.as_str()).collect();
+    let french = "Bienvenue sur Auth";
+    assert_eq!(subjects, [french, "Willkommen bei Auth", "欢迎使用 Auth", french]);
 }
 
 pub(super) fn a_mail_whose_link_has_expired_is_dropped(apps: &[App]) {

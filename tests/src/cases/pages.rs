@@ -1,5 +1,6 @@
 //! The pages that people see, and what opening one does not do.
 
+use auth_core::Language;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -36,6 +37,35 @@ pub(super) fn a_browser_gets_a_page_and_a_program_json(app: &App) {
     assert_page(&app.get("/reset-password", None));
     let with_token = app.get(&format!("/reset-password?token={}", "A".repeat(43)), None);
     assert!(!with_token.text().contains("AAAA"), "{}", with_token.text());
+}
+
+pub(super) fn a_page_is_in_the_language_that_the_browser_asks_for(app: &App) {
+    let config = App::config().default_language(Language::Spanish);
+    let spanish = app.beside(config, |builder| builder);
+    for (path, vary) in
+        [("/activate-account", "accept, accept-language"), ("/reset-password", "accept-language")]
+    {
+        for (asked, tag, label) in [
+            ("de-AT,de;q=0.9,en;q=0.8", "de", "E-Mail-Adresse"),
+            ("en", "en", "E-mail address"),
+            ("fr;q=0.5, it", "fr", "Adresse e-mail"),
+            ("zh-CN", "zh", "电子邮件地址"),
+            ("it", "es", "Correo electrónico"),
+            ("\u{e9};q=,", "es", "Correo electrónico"),
+            ("", "es", "Correo electrónico"),
+        ] {
+            let request = Request::get(path).header("accept", BROWSER);
+            let page = spanish.send(&request.header("accept-language", asked));
+            assert_page(&page);
+            assert_policy(&page);
+            assert_eq!((page.header("content-language"), page.header("vary")), (tag, vary));
+            let html = page.text();
+            assert!(html.contains(&format!("<html lang=\"{tag}\">")), "{asked:?}: {html}");
+            assert!(html.contains(&format!("<label for=\"email\">{label}<")), "{asked:?}: {html}");
+        }
+    }
+    let mailbox = app.send(&Request::get("/dev/mailbox").of_host().header("accept-language", "de"));
+    assert!(mailbox.text().contains("<html lang=\"en\">"), "{}", mailbox.text());
 }
 
 pub(super) fn only_a_get_of_a_program_or_a_post_activates(app: &App) {
