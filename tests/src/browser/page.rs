@@ -134,6 +134,13 @@ impl<'a> Page<'a> {
         urls.filter(|url| !url.starts_with("data:")).collect()
     }
 
+    /// Makes the browser of somebody who reads `languages`, such as `de-AT,en;q=0.5`.
+    #[track_caller]
+    pub fn languages(&self, languages: &str) {
+        let headers = json!({ "Accept-Language": languages });
+        self.ask("Network.setExtraHTTPHeaders", json!({ "headers": headers }));
+    }
+
     /// Takes the network away, or gives it back.
     #[track_caller]
     pub fn offline(&self, offline: bool) {

@@ -367,6 +367,7 @@ pub const BROWSER_CASES: &[BrowserCase] = {
         password_reset::{
             a_refused_password_can_be_replaced_in_place,
             another_link_can_be_asked_for,
+            what_is_refused_is_said_in_the_readers_language,
         },
         privacy::{a_page_tells_nobody_where_it_was, no_other_site_frames_a_page},
     ]

@@ -55,6 +55,33 @@ pub(in crate::cases) fn another_link_can_be_asked_for(app: &App, browser: &Brows
     assert_clean(app, &page);
 }
 
+pub(in crate::cases) fn what_is_refused_is_said_in_the_readers_language(
+    app: &App,
+    browser: &Browser,
+) {
+    let person = app.user();
+    let link = ask(app, &person);
+    let page = browser.page();
+    let refused = |password: &str| {
+        page.fill("#password", password);
+        page.click("#act button");
+        page.text("#password-error")
+    };
+    page.languages("zh-CN,en;q=0.5");
+    page.goto(&link);
+    assert_eq!(refused("short"), "密码至少需要 8 个字符。");
+
+    page.languages("de-AT,en;q=0.5");
+    page.goto("about:blank");
+    page.goto(&link);
+    assert_eq!(refused("short"), "Das Passwort muss mindestens 8 Zeichen haben.");
+    for password in ["password1", &person.email, "aaaaaaaabbbb", &"x".repeat(257)] {
+        let text = refused(password);
+        assert!(text.starts_with("Das Passwort "), "{password}: {text}");
+    }
+    assert_clean(app, &page);
+}
+
 /// Asks for a reset link and returns it.
 #[track_caller]
 fn ask(app: &App, person: &Person) -> String {
