@@ -105,11 +105,9 @@ impl Serialize for EventKind {
     }
 }
 
-impl TryFrom<String> for EventKind {
-    type Error = std::convert::Infallible;
-
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        Ok(Self::from_name(&name))
+impl From<String> for EventKind {
+    fn from(name: String) -> Self {
+        Self::from_name(&name)
     }
 }
 
