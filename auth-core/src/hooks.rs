@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use crate::last_resort::without_panic;
-use crate::{EmailAddress, Error, Event, EventListener, Result, Tx, User};
+use crate::{EmailAddress, Error, Event, EventListener, FieldError, Result, Tx, User};
 
 /// What the host's own code may fail with; it is logged, and no client sees it.
 pub type HookError = Box<dyn std::error::Error + Send + Sync>;
@@ -239,6 +239,17 @@ impl Hooks {
         call(self.registration.allows(registration)).await
     }
 
+    pub(crate) fn check_metadata(&self, metadata: &Map<String, Value>) -> Result<()> {
+        const POINTER: &str = "#/metadata";
+        let size = serde_json::to_vec(metadata).map_or(usize::MAX, |json| json.len());
+        if size > MAX_METADATA {
+            let detail = "Metadata are at most 16 KiB of JSON.";
+            return Err(Error::field(FieldError::new(POINTER, "too_large", detail)));
+        }
+        (self.metadata)(metadata)
+            .map_err(|wrong| Error::field(FieldError::new(POINTER, "invalid", wrong)))
+    }
+
     pub(crate) async fn signed_up(&self, tx: &mut Tx, user: &User) -> Result<()> {
         match &self.sign_up {
             Some(hook) => call(hook.signed_up(tx, user)).await,
@@ -270,3 +281,5 @@ async fn call<T>(hook: impl Future<Output = Result<T, HookError>> + Send) -> Res
 }
 
 const MAX_CLAIMS: usize = 1024;
+
+const MAX_METADATA: usize = 16 * 1024;

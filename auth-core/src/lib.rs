@@ -176,8 +176,10 @@ pub use crate::language::{Language, LanguageError};
 pub use crate::mailer::SmtpMailer;
 pub use crate::mailer::{Email, Mailbox, Mailer, MailerError};
 pub use crate::message::{Message, MessageKind};
-pub use crate::model::{Client, EventId, Identity, MessageId, Session, SessionId, User, UserId};
-pub use crate::operators::{EventQuery, Operator};
+pub use crate::model::{
+    Client, EventId, Identity, MessageId, Session, SessionId, User, UserDetails, UserId, UserState,
+};
+pub use crate::operators::{EventQuery, NewAccount, Operator, UserExport, UserQuery};
 pub use crate::outbox::{Delivery, MemoryOutbox, Outbox, OutboxError, StoreOutbox};
 pub use crate::policy::password::{PasswordPolicy, PasswordPolicyError, PasswordRejection};
 pub use crate::random::{Random, SeededRandom, SystemRandom};

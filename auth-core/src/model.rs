@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{Clock, Random, Timestamp};
@@ -94,6 +95,61 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
+/// A user as operators see them.
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+#[non_exhaustive]
+pub struct UserDetails {
+    /// As the user is seen everywhere.
+    #[sqlx(flatten)]
+    #[serde(flatten)]
+    pub user: User,
+    /// Since when the user is disabled.
+    pub disabled_at: Option<Timestamp>,
+    /// When the latest of the sessions began that are still on record.
+    pub last_sign_in_at: Option<Timestamp>,
+    /// The tag of the language that the user chose.
+    pub language: Option<String>,
+    /// What the host keeps with the user.
+    #[sqlx(json)]
+    pub metadata: Map<String, Value>,
+}
+
+impl UserDetails {
+    /// Returns what the user may do.
+    #[must_use]
+    pub fn state(&self) -> UserState {
+        match (self.disabled_at, self.user.activated_at) {
+            (Some(_), _) => UserState::Disabled,
+            (None, None) => UserState::Unproven,
+            (None, Some(_)) => UserState::Active,
+        }
+    }
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum UserState {
+    /// Sign in.
+    Active,
+    /// Nothing: an operator disabled the user.
+    Disabled,
+    /// Prove the address, and nothing before.
+    Unproven,
+}
+
+impl UserState {
+    /// Returns the stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Unproven => "unproven",
+        }
+    }
+}
+
 /// A user with what only the flows may see.
 #[derive(sqlx::FromRow)]
 pub(crate) struct Account {
@@ -173,5 +229,5 @@ pub struct Identity {
     /// The `exp` claim.
     pub expires_at: Timestamp,
     /// The host's own [`Claims`](crate::Claims).
-    pub claims: serde_json::Map<String, serde_json::Value>,
+    pub claims: Map<String, Value>,
 }

@@ -1,7 +1,5 @@
 //! The proof that an operator invited an address.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -12,7 +10,7 @@ impl Auth {
     /// Makes the invitation of an address. Nothing of it is stored: it is good for that address until
     /// it expires, and an address signs up once.
     pub(crate) fn invitation(&self, email: &EmailAddress, now: Timestamp) -> OneTimeToken {
-        let expires_at = now.plus(INVITATION_LIFETIME).micros().to_be_bytes();
+        let expires_at = now.plus(self.0.config.invitation_lifetime).micros().to_be_bytes();
         let owner = email.canonical().as_bytes();
         let sealed = self.0.sealer.seal(&*self.0.random, Purpose::Invitation, owner, &expires_at);
         OneTimeToken::new(URL_SAFE_NO_PAD.encode(sealed))
@@ -33,6 +31,3 @@ impl Auth {
         expires_at.is_some_and(|bytes| now < Timestamp::from_micros(i64::from_be_bytes(bytes)))
     }
 }
-
-/// How long an invitation is good.
-pub(crate) const INVITATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);

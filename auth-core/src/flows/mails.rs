@@ -16,7 +16,7 @@ use crate::{
 
 impl Auth {
     /// A mail of that kind about what happens now.
-    pub(super) fn message(
+    pub(crate) fn message(
         &self,
         kind: MessageKind,
         recipient: &str,
@@ -30,13 +30,13 @@ impl Auth {
     }
 
     /// Queues a notice to the user of `account`.
-    pub(super) fn notify(&self, unit: &mut Unit<'_>, kind: MessageKind, account: &Account) {
+    pub(crate) fn notify(&self, unit: &mut Unit<'_>, kind: MessageKind, account: &Account) {
         let user = &account.user;
         unit.send(self.message(kind, &user.email, user.username.as_deref(), self.now()));
     }
 
     /// Issues a token in place of an earlier one of its purpose, and queues the mail that carries it.
-    pub(super) async fn send_link(
+    pub(crate) async fn send_link(
         &self,
         unit: &mut Unit<'_>,
         user: &Addressee,
@@ -47,6 +47,18 @@ impl Auth {
             Purpose::Activation => (MessageKind::Activation, self.0.config.activation_lifetime),
             Purpose::PasswordReset => (MessageKind::PasswordReset, self.0.config.reset_lifetime),
         };
+        self.send_token(unit, user, purpose, (kind, lifetime), now).await
+    }
+
+    /// The same, in a mail of that kind, for that long.
+    pub(crate) async fn send_token(
+        &self,
+        unit: &mut Unit<'_>,
+        user: &Addressee,
+        purpose: Purpose,
+        (kind, lifetime): (MessageKind, Duration),
+        now: Timestamp,
+    ) -> Result<()> {
         let token = OneTimeToken::generate(&*self.0.random);
         let expires_at = now.plus(lifetime);
         let digest = Digest::of(token.expose().as_bytes());

@@ -7,11 +7,11 @@ mod account;
 mod activation;
 mod development;
 mod discovery;
-pub(crate) mod invitation;
+mod invitation;
 mod issuance;
 mod mails;
 mod password_reset;
-mod passwords;
+pub(crate) mod passwords;
 mod reauthentication;
 mod refresh;
 mod sessions;
@@ -98,7 +98,7 @@ struct Recipient {
 }
 
 /// Reads an address that a mail is asked for.
-fn email(text: &str) -> Result<EmailAddress> {
+pub(crate) fn email(text: &str) -> Result<EmailAddress> {
     if text.is_empty() {
         return Err(Error::field(FieldError::required("#/email")));
     }

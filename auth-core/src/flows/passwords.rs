@@ -8,10 +8,10 @@ use crate::model::Account;
 use crate::{Auth, Config, Error, EventKind, FieldError, Password, Result};
 
 /// Where a password stands in a request, and whose it is to be.
-pub(super) struct PasswordOwner {
-    pub(super) pointer: &'static str,
-    pub(super) email: String,
-    pub(super) username: Option<String>,
+pub(crate) struct PasswordOwner {
+    pub(crate) pointer: &'static str,
+    pub(crate) email: String,
+    pub(crate) username: Option<String>,
 }
 
 impl PasswordOwner {
@@ -23,7 +23,7 @@ impl PasswordOwner {
 
 impl Auth {
     /// Hashes a password that the policy accepts for this user.
-    pub(super) async fn hash_password(
+    pub(crate) async fn hash_password(
         &self,
         password: Password,
         whose: PasswordOwner,

@@ -158,7 +158,7 @@ impl Auth {
     }
 
     /// Records that a user was created, and lets the host add what is its own.
-    pub(super) async fn user_created(
+    pub(crate) async fn user_created(
         &self,
         unit: &mut Unit<'_>,
         id: UserId,
@@ -173,7 +173,7 @@ impl Auth {
         self.0.hooks.signed_up(unit.transaction(), &account.user).await
     }
 
-    fn username(&self, text: Option<String>) -> Result<Option<Username>> {
+    pub(crate) fn username(&self, text: Option<String>) -> Result<Option<Username>> {
         const POINTER: &str = "#/username";
         match (self.0.config.usernames, text) {
             (Usernames::Off, Some(_)) => Err(Error::field(FieldError::new(

@@ -1,14 +1,23 @@
 //! What the people who run the service do to its users; none of it is reachable over HTTP.
 
+mod access;
+mod attributes;
 mod events;
+mod export;
+mod new_account;
+mod users;
 
 use std::fmt;
 
-use crate::Auth;
+use crate::auth::Unit;
 use crate::event::{Actor, Origin};
-use crate::model::Client;
+use crate::model::{Account, Client};
+use crate::{Auth, Error, Result, UserId};
 
 pub use events::EventQuery;
+pub use export::UserExport;
+pub use new_account::NewAccount;
+pub use users::UserQuery;
 
 /// Somebody who runs the service; made by [`Auth::operator`].
 ///
@@ -27,6 +36,14 @@ impl Auth {
     pub fn operator(&self, name: &str) -> Operator<'_> {
         let name = name.chars().filter(|char| !char.is_control()).take(64).collect();
         Operator { auth: self, name }
+    }
+}
+
+impl Operator<'_> {
+    /// The user, whom nobody else changes until `unit` ends.
+    async fn locked(&self, unit: &mut Unit<'_>, id: UserId) -> Result<Account> {
+        unit.tx().lock_user(id).await?;
+        unit.tx().account(id).await?.ok_or(Error::NotFound)
     }
 }
 

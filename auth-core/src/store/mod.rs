@@ -8,12 +8,15 @@
 mod attempts;
 mod connect;
 mod events;
+mod exports;
 mod messages;
 mod one_time_tokens;
 mod sessions;
 mod signing_keys;
 mod timestamp;
 mod two_factor;
+mod user_changes;
+mod user_details;
 mod username_holds;
 mod users;
 
@@ -27,11 +30,14 @@ pub(crate) use connect::Listener;
 pub(crate) use connect::in_memory;
 pub use connect::{Store, StoreError};
 pub(crate) use events::EventFilter;
+pub(crate) use exports::{KeptCredentials, KeptHold, KeptMail, KeptSession, KeptToken};
 pub(crate) use messages::MessageRow;
 pub(crate) use one_time_tokens::{NewToken, Purpose};
 pub(crate) use sessions::{Authenticated, NewSession, Renewal, Rotated, Rotation};
 pub(crate) use signing_keys::KeyRow;
 pub(crate) use two_factor::{EnrolmentRow, NewChallenge};
+pub(crate) use user_changes::OperatorsUser;
+pub(crate) use user_details::UserFilter;
 pub(crate) use users::{Addressee, NewUser};
 
 /// A connection; statements stand alone unless a [`Tx`] owns it.

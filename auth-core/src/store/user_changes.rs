@@ -1,0 +1,168 @@
+//! What operators do to users.
+
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+use sqlx::{query, query_as, query_scalar};
+
+use super::{Connection, StoreError, on};
+use crate::{EmailAddress, SessionId, Timestamp, UserId, Username};
+
+/// A user whom an operator creates.
+pub(crate) struct OperatorsUser<'a> {
+    pub(crate) id: UserId,
+    pub(crate) email: &'a EmailAddress,
+    pub(crate) username: Option<&'a Username>,
+    pub(crate) password_hash: Option<&'a str>,
+    pub(crate) roles: &'a [String],
+    pub(crate) metadata: &'a Map<String, Value>,
+    pub(crate) language: Option<&'a str>,
+    pub(crate) activated: bool,
+    pub(crate) created_at: Timestamp,
+}
+
+impl Connection {
+    /// Inserts a user, in place of whatever an unproven sign-up of the address asked for. `None` if
+    /// the address has an activated or a disabled user.
+    pub(crate) async fn insert_operators_user(
+        &mut self,
+        new: &OperatorsUser<'_>,
+    ) -> Result<Option<UserId>, StoreError> {
+        let sql = "INSERT INTO auth_users (id, email, email_canonical, username,
+                       username_canonical, password_hash, password_epoch, factor_epoch, roles,
+                       metadata, language, activated_at, created_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, $8, $9, $10, $11)
+                   ON CONFLICT (email_canonical) DO UPDATE
+                   SET email = excluded.email, username = excluded.username,
+                       username_canonical = excluded.username_canonical,
+                       password_hash = excluded.password_hash,
+                       password_epoch = auth_users.password_epoch + 1,
+                       roles = excluded.roles, metadata = excluded.metadata,
+                       language = excluded.language, activated_at = excluded.activated_at
+                   WHERE auth_users.activated_at IS NULL AND auth_users.disabled_at IS NULL
+                   RETURNING id";
+        Ok(on!(self, |db| query_scalar(sql)
+            .bind(new.id)
+            .bind(new.email.original())
+            .bind(new.email.canonical())
+            .bind(new.username.map(Username::original))
+            .bind(new.username.map(Username::canonical))
+            .bind(new.password_hash)
+            .bind(Json(new.roles))
+            .bind(Json(new.metadata))
+            .bind(new.language)
+            .bind(new.activated.then_some(new.created_at))
+            .bind(new.created_at)
+            .fetch_optional(db)
+            .await?))
+    }
+
+    /// Shuts a user out, and voids what proves their password or mailbox so far; false if they are
+    /// shut out already.
+    pub(crate) async fn disable_user(
+        &mut self,
+        id: UserId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let disable = "UPDATE auth_users
+                       SET disabled_at = $2, password_epoch = password_epoch + 1
+                       WHERE id = $1 AND disabled_at IS NULL";
+        let pending = [
+            "DELETE FROM auth_one_time_tokens WHERE user_id = $1",
+            "DELETE FROM auth_totp_enrolments WHERE user_id = $1",
+            "DELETE FROM auth_challenges WHERE user_id = $1",
+        ];
+        let disabled = on!(self, |db| {
+            let disabled =
+                query(disable).bind(id).bind(now).execute(&mut *db).await?.rows_affected();
+            for sql in pending {
+                query(sql).bind(id).execute(&mut *db).await?;
+            }
+            disabled
+        });
+        Ok(disabled == 1)
+    }
+
+    /// Lets a user sign in again; false if they could.
+    pub(crate) async fn enable_user(&mut self, id: UserId) -> Result<bool, StoreError> {
+        let sql = "UPDATE auth_users SET disabled_at = NULL
+                   WHERE id = $1 AND disabled_at IS NOT NULL";
+        let enabled = on!(self, |db| query(sql).bind(id).execute(db).await?.rows_affected());
+        Ok(enabled == 1)
+    }
+
+    /// Deletes a user and all that is theirs.
+    pub(crate) async fn delete_user(&mut self, id: UserId) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM auth_users WHERE id = $1";
+        let deleted = on!(self, |db| query(sql).bind(id).execute(db).await?.rows_affected());
+        Ok(deleted == 1)
+    }
+
+    pub(crate) async fn set_roles(
+        &mut self,
+        id: UserId,
+        roles: &[String],
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE auth_users SET roles = $2 WHERE id = $1";
+        on!(self, |db| {
+            query(sql).bind(id).bind(Json(roles)).execute(db).await?;
+        });
+        Ok(())
+    }
+
+    pub(crate) async fn set_metadata(
+        &mut self,
+        id: UserId,
+        metadata: &Map<String, Value>,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE auth_users SET metadata = $2 WHERE id = $1";
+        on!(self, |db| {
+            query(sql).bind(id).bind(Json(metadata)).execute(db).await?;
+        });
+        Ok(())
+    }
+
+    /// Revokes the live sessions, begun at `begun` or before, of up to `users` users.
+    ///
+    /// Their rows are locked first and in one order, as whatever ends the sessions of one user does.
+    pub(crate) async fn revoke_some_sessions(
+        &mut self,
+        users: i64,
+        begun: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<(UserId, SessionId)>, StoreError> {
+        macro_rules! sql {
+            ($lock:literal) => {
+                concat!(
+                    "UPDATE auth_sessions SET revoked_at = $3
+                     WHERE revoked_at IS NULL AND created_at <= $2
+                       AND user_id IN (SELECT u.id FROM auth_users u
+                                       WHERE EXISTS (SELECT 1 FROM auth_sessions s
+                                                     WHERE s.user_id = u.id
+                                                       AND s.revoked_at IS NULL
+                                                       AND s.created_at <= $2
+                                                       AND s.expires_at > $3
+                                                       AND s.idle_expires_at > $3)
+                                       ORDER BY u.id LIMIT $1",
+                    $lock,
+                    ") RETURNING user_id, id"
+                )
+            };
+        }
+        macro_rules! run {
+            ($handle:ident, $lock:literal) => {
+                query_as(sql!($lock))
+                    .bind(users)
+                    .bind(begun)
+                    .bind(now)
+                    .fetch_all($handle.connection())
+                    .await?
+            };
+        }
+        Ok(match &mut self.0 {
+            #[cfg(feature = "postgres")]
+            super::Db::Postgres(handle) => run!(handle, " FOR UPDATE OF u"),
+            #[cfg(feature = "sqlite")]
+            super::Db::Sqlite(handle) => run!(handle, ""),
+        })
+    }
+}
