@@ -30,6 +30,7 @@ pub(super) struct Raw {
     pub(super) access_token_lifetime: Option<Span>,
     pub(super) session_idle: Option<Span>,
     pub(super) session_lifetime: Option<Span>,
+    pub(super) short_session_lifetime: Option<Span>,
     pub(super) activation_lifetime: Option<Span>,
     pub(super) reset_lifetime: Option<Span>,
     pub(super) email_change_lifetime: Option<Span>,
@@ -38,6 +39,7 @@ pub(super) struct Raw {
     pub(super) enrolment_lifetime: Option<Span>,
     pub(super) recent_sign_in: Option<Span>,
     pub(super) refresh_grace: Option<Span>,
+    pub(super) event_retention: Option<Span>,
     pub(super) uniform_time: Option<Span>,
     pub(super) limits: Limits,
     pub(super) trusted_proxies: List,
@@ -67,6 +69,7 @@ impl Default for Raw {
             access_token_lifetime: None,
             session_idle: None,
             session_lifetime: None,
+            short_session_lifetime: None,
             activation_lifetime: None,
             reset_lifetime: None,
             email_change_lifetime: None,
@@ -75,6 +78,7 @@ impl Default for Raw {
             enrolment_lifetime: None,
             recent_sign_in: None,
             refresh_grace: None,
+            event_retention: None,
             uniform_time: None,
             limits: Limits::default(),
             trusted_proxies: List::default(),
@@ -97,6 +101,7 @@ pub(super) struct Limits {
     mail_requests: Option<Count>,
     mails_per_hour: Option<Count>,
     mails_per_day: Option<Count>,
+    sessions_per_user: Option<Count>,
 }
 
 #[derive(Default, Deserialize)]
@@ -196,6 +201,7 @@ impl Raw {
             default_language,
             email_change_lifetime,
             enrolment_lifetime,
+            event_retention,
             invitation_lifetime,
             mail_from,
             mount,
@@ -205,6 +211,7 @@ impl Raw {
             reset_lifetime,
             session_idle,
             session_lifetime,
+            short_session_lifetime,
             uniform_time,
         );
         macro_rules! limit {
@@ -214,7 +221,7 @@ impl Raw {
                 }
             )+ };
         }
-        limit!(mails_per_day, mails_per_hour, wrong_codes);
+        limit!(mails_per_day, mails_per_hour, sessions_per_user, wrong_codes);
         Ok(config)
     }
 }
@@ -232,7 +239,7 @@ impl Limits {
         set.map(|(key, _)| key).filter(|key| !ENFORCED.contains(key)).collect()
     }
 
-    fn all(&self) -> [(&'static str, Option<Count>); 7] {
+    fn all(&self) -> [(&'static str, Option<Count>); 8] {
         [
             ("limits.wrong_passwords", self.wrong_passwords),
             ("limits.wrong_codes", self.wrong_codes),
@@ -241,6 +248,7 @@ impl Limits {
             ("limits.mail_requests", self.mail_requests),
             ("limits.mails_per_hour", self.mails_per_hour),
             ("limits.mails_per_day", self.mails_per_day),
+            ("limits.sessions_per_user", self.sessions_per_user),
         ]
     }
 }
@@ -294,4 +302,9 @@ fn networks(texts: &List) -> Result<Vec<IpNet>, ConfigError> {
 }
 
 /// The limits that act.
-const ENFORCED: [&str; 3] = ["limits.mails_per_day", "limits.mails_per_hour", "limits.wrong_codes"];
+const ENFORCED: [&str; 4] = [
+    "limits.mails_per_day",
+    "limits.mails_per_hour",
+    "limits.sessions_per_user",
+    "limits.wrong_codes",
+];

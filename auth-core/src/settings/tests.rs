@@ -28,6 +28,8 @@ fn every_key_of_the_file_is_known_and_acts() {
         access_token_lifetime = "1m"
         session_idle = "2d"
         session_lifetime = "3d"
+        short_session_lifetime = "11m"
+        event_retention = "12d"
         activation_lifetime = "4h"
         reset_lifetime = "5m"
         email_change_lifetime = "6m"
@@ -51,6 +53,7 @@ fn every_key_of_the_file_is_known_and_acts() {
         mail_requests = 5
         mails_per_hour = 6
         mails_per_day = 7
+        sessions_per_user = 8
 
         [password]
         min_length = 15
@@ -69,6 +72,8 @@ fn every_key_of_the_file_is_known_and_acts() {
     assert_eq!(config.access_token_lifetime, minutes(1));
     assert_eq!(config.session_idle, minutes(2 * 24 * 60));
     assert_eq!(config.session_lifetime, minutes(3 * 24 * 60));
+    assert_eq!(config.short_session_lifetime, minutes(11));
+    assert_eq!(config.event_retention, minutes(12 * 24 * 60));
     assert_eq!(config.activation_lifetime, minutes(4 * 60));
     assert_eq!(config.reset_lifetime, minutes(5));
     assert_eq!(config.email_change_lifetime, minutes(6));
@@ -83,6 +88,7 @@ fn every_key_of_the_file_is_known_and_acts() {
     assert_eq!(config.usernames, Usernames::Required);
     assert_eq!(config.wrong_codes, 2);
     assert_eq!((config.mails_per_hour, config.mails_per_day), (6, 7));
+    assert_eq!(config.sessions_per_user, 8);
     assert_eq!(config.hash_params.to_string(), "m=47104,t=1,p=1");
     assert!(format!("{:?}", config.password_policy).contains("15"), "{:?}", config.password_policy);
     assert_eq!(settings.without_effect.len(), 4);
