@@ -119,6 +119,7 @@ mod builder;
 mod clock;
 mod config;
 mod crypto;
+mod device;
 mod email_address;
 mod error;
 mod event;

@@ -192,6 +192,9 @@ pub struct Session {
     pub ip: Option<String>,
     /// The client's own description of itself, at most 256 characters.
     pub user_agent: Option<String>,
+    /// What that says to people, such as `Firefox on Linux`, if it is well known.
+    #[sqlx(skip)]
+    pub device: Option<String>,
 }
 
 /// Who is at the other end of a request, as the host says and the client claims.

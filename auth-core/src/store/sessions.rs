@@ -3,6 +3,7 @@ use sqlx::{query, query_as, query_scalar};
 use super::users::account_columns;
 use super::{Connection, StoreError, on};
 use crate::crypto::digest::Digest;
+use crate::device::device;
 use crate::model::Account;
 use crate::{Client, Session, SessionId, Timestamp, UserId};
 
@@ -281,7 +282,12 @@ impl Connection {
                    WHERE user_id = $1 AND revoked_at IS NULL
                      AND expires_at > $2 AND idle_expires_at > $2
                    ORDER BY created_at DESC, id DESC";
-        Ok(on!(self, |db| query_as(sql).bind(user_id).bind(now).fetch_all(db).await?))
+        let mut sessions: Vec<Session> =
+            on!(self, |db| query_as(sql).bind(user_id).bind(now).fetch_all(db).await?);
+        for session in &mut sessions {
+            session.device = session.user_agent.as_deref().and_then(device);
+        }
+        Ok(sessions)
     }
 
     /// Notes that a session has proven its factors again, and starts its family of refresh tokens

@@ -38,7 +38,7 @@ pub(super) fn the_list_shows_no_secret(app: &App) {
     keys.sort_unstable();
     assert_eq!(
         keys,
-        ["created_at", "current", "expires_at", "id", "ip", "last_used_at", "user_agent"]
+        ["created_at", "current", "device", "expires_at", "id", "ip", "last_used_at", "user_agent"]
     );
     let id = session["id"].as_str().unwrap_or_default();
     assert_problem(&app.get("/me", Some(id)), 401, "unauthenticated");
