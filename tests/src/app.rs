@@ -244,7 +244,12 @@ impl App {
         block_on(self.world.database.texts(sql))
     }
 
-    /// Returns where the database is.
+    /// Returns where the database is, for the role that the service has on Postgres.
+    pub(crate) fn service_url(&self) -> &str {
+        self.world.database.service_url()
+    }
+
+    /// Returns where the database is, for whoever owns it.
     pub fn database_url(&self) -> &str {
         self.world.database.url()
     }

@@ -38,8 +38,16 @@ impl StoreKind {
 
 /// A trial's own database, gone when dropped.
 pub(crate) enum Database {
-    Postgres { name: String, url: String },
-    Sqlite { url: String, _folder: TempDir },
+    Postgres {
+        url: String,
+        name: String,
+        /// As the role that a service has.
+        service: Option<String>,
+    },
+    Sqlite {
+        url: String,
+        _folder: TempDir,
+    },
 }
 
 impl Database {
@@ -54,7 +62,8 @@ impl Database {
                     template.name, template.strategy
                 ))
                 .await;
-                Self::Postgres { url: url_of(&name), name }
+                let service = Some(service_url(&name, &template.service));
+                Self::Postgres { url: url_of(&name), name, service }
             }
             StoreKind::Sqlite => {
                 let folder = tempfile::tempdir().expect("there is room for a folder");
@@ -64,13 +73,22 @@ impl Database {
         }
     }
 
-    /// Opens the store as a host would.
+    /// Opens the store as a host would: on Postgres, where the schema is there already, as a role
+    /// that may do what the manual says and nothing else.
     pub(crate) async fn store(&self) -> Store {
         match self {
-            Self::Postgres { url, .. } => Store::postgres(url).await,
+            Self::Postgres { .. } => Store::postgres(self.service_url()).await,
             Self::Sqlite { url, .. } => Store::sqlite(url).await,
         }
         .expect("the trial's database opens")
+    }
+
+    /// Where the service finds it.
+    pub(crate) fn service_url(&self) -> &str {
+        match self {
+            Self::Postgres { url, service, .. } => service.as_ref().unwrap_or(url),
+            Self::Sqlite { url, .. } => url,
+        }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -122,11 +140,14 @@ impl Drop for Database {
 pub fn drop_template() {
     if let Some(template) = TEMPLATE.get() {
         block_on(administer(&format!("DROP DATABASE {} WITH (FORCE)", template.name)));
+        block_on(administer(&format!("DROP ROLE {}", template.service)));
     }
 }
 
 struct Template {
     name: String,
+    /// The role of the service, which owns nothing.
+    service: String,
     /// Copying files is twice as fast as writing them through the log; Postgres 15 and later.
     strategy: &'static str,
 }
@@ -144,6 +165,13 @@ async fn make_template() -> Template {
     administer(&format!("CREATE DATABASE {name}")).await;
     let store = Store::postgres(&url_of(&name)).await.expect("the migrations run");
     drop(store);
+    let service = format!("{name}_service");
+    administer(&format!("CREATE ROLE {service} LOGIN PASSWORD '{PASSWORD}'")).await;
+    let grants = grants().replace("app_auth", &service).replace("SCHEMA auth", "SCHEMA public");
+    let mut owner = postgres(&url_of(&name)).await;
+    let granted = sqlx::raw_sql(AssertSqlSafe(grants)).execute(&mut owner).await;
+    granted.expect("the manual's grants are those of this schema");
+    drop(owner);
     // A template may have no sessions, and a pool takes its time to close.
     administer(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")).await;
     administer(&format!(
@@ -151,7 +179,7 @@ async fn make_template() -> Template {
     ))
     .await;
     let strategy = if version >= 150_000 { " STRATEGY file_copy" } else { "" };
-    Template { name, strategy }
+    Template { name, service, strategy }
 }
 
 async fn administer(sql: &str) {
@@ -169,6 +197,20 @@ fn url_of(database: &str) -> String {
     options.database(database).to_url_lossy().to_string()
 }
 
+fn service_url(database: &str, role: &str) -> String {
+    let options = PgConnectOptions::from_str(&admin_url()).expect("DATABASE_URL is a URL");
+    let options = options.database(database).username(role).password(PASSWORD);
+    options.to_url_lossy().to_string()
+}
+
+/// What the manual lets the role of a service do.
+fn grants() -> String {
+    let (_, grants) = MANUAL.split_once("<!-- grants -->").expect("the manual has grants");
+    let (_, grants) = grants.split_once("```sql").expect("they are SQL");
+    let (grants, _) = grants.split_once("```").expect("they end");
+    grants.to_owned()
+}
+
 async fn postgres(url: &str) -> PgConnection {
     PgConnection::connect(url).await.expect("the Postgres of DATABASE_URL answers")
 }
@@ -177,3 +219,6 @@ async fn sqlite(url: &str) -> SqliteConnection {
     let options = SqliteConnectOptions::from_str(url).expect("it is a URL");
     options.connect().await.expect("the trial's file is there")
 }
+
+const MANUAL: &str = include_str!("../../auth-core/src/manual/operations.md");
+const PASSWORD: &str = "service";

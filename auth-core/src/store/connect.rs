@@ -3,20 +3,21 @@ use std::time::Duration;
 #[cfg(feature = "sqlite")]
 use std::time::Instant;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 
 use super::{Connection, Db, Handle, Tx};
 
 /// The database that holds the users.
 ///
-/// Connecting brings the schema up to date. Every table is prefixed `auth_`, and the record of what
-/// was applied is `_auth_migrations`, so a host may keep its own tables and its own sqlx migrations
-/// in the same database, and several instances may start at once.
+/// Connecting brings the schema up to date, and takes the right to change it only if it is not.
+/// Every table is prefixed `auth_`, and the record of what was applied is `_auth_migrations`, so a
+/// host may keep its own tables and its own sqlx migrations in the same database, and several
+/// instances may start at once.
 #[derive(Clone)]
-pub struct Store(Pools);
+pub struct Store(pub(super) Pools);
 
 #[derive(Clone)]
-enum Pools {
+pub(super) enum Pools {
     #[cfg(feature = "postgres")]
     Postgres(sqlx::PgPool),
     #[cfg(feature = "sqlite")]
@@ -31,11 +32,25 @@ impl Store {
     /// If `url` is none, or the database cannot be reached or migrated.
     #[cfg(feature = "postgres")]
     pub async fn postgres(url: &str) -> Result<Self, StoreError> {
+        Ok(Self::migrated_postgres(url).await?.0)
+    }
+
+    /// The same, with how many migrations it took.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn migrated_postgres(url: &str) -> Result<(Self, usize), StoreError> {
+        let store = Self::open_postgres(url).await?;
+        let migrated = store.migrate().await?;
+        Ok((store, migrated))
+    }
+
+    /// Connects without a look at the schema.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn open_postgres(url: &str) -> Result<Self, StoreError> {
         let options = sqlx::postgres::PgPoolOptions::new().acquire_timeout(PATIENCE);
         let server = url
             .parse::<sqlx::postgres::PgConnectOptions>()?
             .options([("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "30s")]);
-        Self::from_postgres(options.connect_with(server).await?).await
+        Ok(Self(Pools::Postgres(options.connect_with(server).await?)))
     }
 
     /// Uses a pool of Postgres connections that the host already has.
@@ -45,19 +60,9 @@ impl Store {
     /// If the database cannot be reached or migrated.
     #[cfg(feature = "postgres")]
     pub async fn from_postgres(pool: sqlx::PgPool) -> Result<Self, StoreError> {
-        let mut migrations = sqlx::migrate!("migrations/postgres");
-        let mut connection = pool.acquire().await?;
-        // Another instance may be migrating, which takes as long as it takes.
-        sqlx::query("SET lock_timeout = 0").execute(&mut *connection).await?;
-        let migrated = own(&mut migrations).run_direct(None, &mut *connection, false).await;
-        if let Err(error) = migrated {
-            // And with it the migrator's lock, which belongs to the session.
-            connection.detach();
-            return Err(error.into());
-        }
-        sqlx::query("RESET lock_timeout").execute(&mut *connection).await?;
-        drop(connection);
-        Ok(Self(Pools::Postgres(pool)))
+        let store = Self(Pools::Postgres(pool));
+        store.migrate().await?;
+        Ok(store)
     }
 
     /// Opens a SQLite database, which is created if it is missing.
@@ -70,9 +75,15 @@ impl Store {
     /// If `url` is none, or the database cannot be opened or migrated.
     #[cfg(feature = "sqlite")]
     pub async fn sqlite(url: &str) -> Result<Self, StoreError> {
+        Ok(Self::migrated_sqlite(url).await?.0)
+    }
+
+    /// The same, with how many migrations it took.
+    #[cfg(feature = "sqlite")]
+    pub(crate) async fn migrated_sqlite(url: &str) -> Result<(Self, usize), StoreError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match Self::open_sqlite(url).await {
+            match Self::open_and_migrate_sqlite(url).await {
                 // Of several that make a file at once, SQLite lets one switch it to WAL, and has the
                 // others fail instead of wait.
                 Err(error) if error.is_locked() && Instant::now() < deadline => {
@@ -84,14 +95,22 @@ impl Store {
     }
 
     #[cfg(feature = "sqlite")]
-    async fn open_sqlite(url: &str) -> Result<Self, StoreError> {
+    async fn open_and_migrate_sqlite(url: &str) -> Result<(Self, usize), StoreError> {
+        let store = Self::open_sqlite(url, true).await?;
+        let migrated = store.migrate().await?;
+        Ok((store, migrated))
+    }
+
+    /// Opens without a look at the schema.
+    #[cfg(feature = "sqlite")]
+    pub(crate) async fn open_sqlite(url: &str, create: bool) -> Result<Self, StoreError> {
         use sqlx::sqlite::{
             SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
         };
 
         let options = url
             .parse::<SqliteConnectOptions>()?
-            .create_if_missing(true)
+            .create_if_missing(create)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -99,7 +118,7 @@ impl Store {
             .pragma("trusted_schema", "OFF");
         let in_memory = in_memory(url);
         #[cfg(unix)]
-        if !in_memory {
+        if create && !in_memory {
             keep_private(options.get_filename());
         }
         // A database in memory belongs to its one connection, which must never be closed.
@@ -110,11 +129,6 @@ impl Store {
             .acquire_timeout(PATIENCE)
             .connect_with(options.clone())
             .await?;
-        // Two processes may open the file at once: the second waits here for the first.
-        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-        let mut migrations = sqlx::migrate!("migrations/sqlite");
-        own(&mut migrations).run_direct(None, &mut *tx, false).await?;
-        tx.commit().await?;
         let readers = if in_memory {
             writer.clone()
         } else {
@@ -217,12 +231,6 @@ fn keep_private(file: &std::path::Path) {
     let mut options = std::fs::OpenOptions::new();
     // What keeps it from being made is SQLite's to report.
     let _ = options.write(true).create_new(true).mode(0o600).open(file);
-}
-
-/// To be run by `run_direct`: the future of `run` is not `Send` for what it cannot name.
-fn own(migrations: &mut Migrator) -> &Migrator {
-    migrations.dangerous_set_table_name("_auth_migrations");
-    migrations
 }
 
 impl fmt::Debug for Store {

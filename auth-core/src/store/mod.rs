@@ -11,6 +11,7 @@ mod events;
 mod exports;
 mod messages;
 mod one_time_tokens;
+mod schema;
 mod sessions;
 mod signing_keys;
 mod timestamp;

