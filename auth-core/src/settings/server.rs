@@ -9,7 +9,7 @@ use super::{Database, Settings, SettingsError};
 use crate::config::is_loopback;
 #[cfg(feature = "sqlite")]
 use crate::store::in_memory;
-use crate::{Auth, Background, Mailbox, MasterSecret, Store};
+use crate::{Auth, Background, Mailbox, MasterSecret, Store, StoreError};
 #[cfg(feature = "smtp")]
 use crate::{Email, Mailer, MailerError, SmtpMailer};
 
@@ -42,16 +42,65 @@ impl Settings {
             tracing::warn!(%listen, public_url, "links lead to `public_url`, and not to where the server listens");
         }
         let announcement = Announcement::of(&self);
+        let listen = self.listen;
+        let (store, _) = self.open_and_migrate().await?;
+        let auth = self.build(store).await?;
+        let background = auth.start();
+        Ok(Server { auth, background, listen, announcement })
+    }
+
+    /// Connects to the database, without logging, and without anything in the background: for jobs
+    /// and tools.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached, its schema is not that of this version, which
+    /// [`migrate`](Self::migrate) brings up to date, or the development secret cannot be kept.
+    pub async fn connect(self) -> Result<Auth, SettingsError> {
+        let store = self.open().await?;
+        let schema = store.schema().await?;
+        if !schema.is_current() {
+            return Err(SettingsError(format!("database_url: {schema}")));
+        }
+        self.build(store).await
+    }
+
+    /// Brings the schema of the database up to date, and returns how many migrations that took.
+    ///
+    /// [`start`](Self::start) does it too, if its role may: this is for a role that may more than
+    /// the service's.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached or migrated.
+    pub async fn migrate(&self) -> Result<usize, SettingsError> {
+        Ok(self.open_and_migrate().await?.1)
+    }
+
+    /// Opens the database as it is.
+    pub(super) async fn open(&self) -> Result<Store, StoreError> {
+        match &self.database {
+            #[cfg(feature = "postgres")]
+            Database::Postgres(url) => Store::open_postgres(url).await,
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(url) => Store::open_sqlite(url, in_memory(url)).await,
+        }
+    }
+
+    async fn open_and_migrate(&self) -> Result<(Store, usize), StoreError> {
+        match &self.database {
+            #[cfg(feature = "postgres")]
+            Database::Postgres(url) => Store::migrated_postgres(url).await,
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(url) => Store::migrated_sqlite(url).await,
+        }
+    }
+
+    async fn build(self, store: Store) -> Result<Auth, SettingsError> {
         let development = self.is_development();
         let secret = match self.secret {
             Some(secret) => secret,
             None => development_secret(&self.database)?,
-        };
-        let store = match &self.database {
-            #[cfg(feature = "postgres")]
-            Database::Postgres(url) => Store::postgres(url).await?,
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(url) => Store::sqlite(url).await?,
         };
         #[cfg(feature = "smtp")]
         let smtp = match &self.smtp_url {
@@ -70,9 +119,7 @@ impl Settings {
         if let Some(folder) = self.templates {
             builder = builder.templates(folder);
         }
-        let auth = builder.build().await?;
-        let background = auth.start();
-        Ok(Server { auth, background, listen: self.listen, announcement })
+        Ok(builder.build().await?)
     }
 }
 
