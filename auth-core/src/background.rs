@@ -6,7 +6,8 @@ use tokio::task::JoinHandle;
 
 use crate::{Auth, Result};
 
-/// What runs beside the requests: the courier, the revocation feed and the rotation of keys.
+/// What runs beside the requests: the courier, the revocation feed, the rotation of keys, and the
+/// deletion of what is over.
 ///
 /// Dropping it stops all of it at once; [`stop`](Self::stop) lets the courier finish first.
 #[derive(Debug)]
@@ -57,14 +58,31 @@ impl Auth {
             async move { auth.sync_revocations().await }
         })));
         let auth = self.clone();
-        tasks.push(tokio::spawn(every(KEYS, stopped, "signing keys", move || {
+        tasks.push(tokio::spawn(every(KEYS, stopped.clone(), "signing keys", move || {
             let auth = auth.clone();
             async move {
                 auth.reload_keys().await?;
                 auth.rotate_keys(auth.now()).await
             }
         })));
+        tasks.push(tokio::spawn(self.clone().purge_regularly(stopped)));
         Background { stop, tasks }
+    }
+
+    async fn purge_regularly(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            // Instances that started together do not do it together.
+            let jitter = Duration::from_secs(u64::from(self.0.random.bytes::<1>()[0]));
+            let work = async {
+                tokio::time::sleep(PURGE + jitter).await;
+                // What went wrong is logged, and tried again.
+                let _ = self.purge().await;
+            };
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = work => {}
+            }
+        }
     }
 
     /// Learns which sessions were revoked by other instances.
@@ -99,3 +117,5 @@ async fn every<F: Future<Output = Result<()>>>(
 /// Half of what a revocation may take to reach every instance.
 const FEED: Duration = Duration::from_millis(500);
 const KEYS: Duration = Duration::from_secs(60);
+/// The jitter adds up to four minutes and a quarter.
+const PURGE: Duration = Duration::from_secs(8 * 60);

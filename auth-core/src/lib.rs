@@ -135,6 +135,7 @@ mod model;
 mod operators;
 mod outbox;
 mod policy;
+mod purge;
 mod random;
 mod revocations;
 mod secret;
@@ -183,6 +184,7 @@ pub use crate::model::{
 pub use crate::operators::{EventQuery, NewAccount, Operator, UserExport, UserQuery};
 pub use crate::outbox::{Delivery, MemoryOutbox, Outbox, OutboxError, StoreOutbox};
 pub use crate::policy::password::{PasswordPolicy, PasswordPolicyError, PasswordRejection};
+pub use crate::purge::Purged;
 pub use crate::random::{Random, SeededRandom, SystemRandom};
 pub use crate::secret::{
     AccessToken, ChallengeToken, Code, OneTimeToken, Password, RecoveryCode, RefreshToken,

@@ -256,6 +256,14 @@ impl StoreError {
         code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
     }
 
+    /// Whether the role that connects lacks the right, which only Postgres knows of.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.0
+            .as_database_error()
+            .and_then(|error| error.code())
+            .is_some_and(|code| code == "42501")
+    }
+
     /// Returns whether the same request may succeed later: the database is away, busy or full.
     #[must_use]
     pub fn is_temporary(&self) -> bool {

@@ -11,6 +11,7 @@ mod events;
 mod exports;
 mod messages;
 mod one_time_tokens;
+pub(crate) mod purge;
 mod schema;
 mod sessions;
 mod signing_keys;

@@ -13,6 +13,8 @@ mod documentation;
 mod documents;
 mod enrolment;
 mod extractors;
+mod housekeeping;
+mod least_privilege;
 mod lifetimes;
 mod mails;
 mod malformed;
@@ -321,6 +323,16 @@ pub const COMPARISONS: &[Comparison] = table![
         a_refresh_can_be_asked_for_again,
     },
     differential::{the_same_requests_have_the_same_answers},
+    housekeeping::{
+        what_is_over_is_deleted_and_nothing_else,
+        a_user_who_may_still_prove_the_address_stays,
+        many_refreshes_leave_one_row,
+        a_flood_is_deleted_whole_by_all_instances_at_once,
+    },
+    least_privilege::{
+        what_happened_can_be_added_to_and_read,
+        a_schema_that_lacks_something_stays_as_it_is,
+    },
     outbox::{
         couriers_deliver_each_message_once,
         what_a_courier_died_with_comes_again_when_its_lease_ends,
