@@ -82,10 +82,13 @@ macro_rules! extractors {
 
             fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
                 let auth = request.app_data::<Data<Auth>>().cloned();
-                let headers = headers(request);
+                let (method, headers) = (method(request), headers(request));
                 Box::pin(async move {
                     let auth = auth.ok_or_else(auth_core::Rejection::not_mounted)?;
-                    let found = auth.$method(&headers).await;
+                    let found = match method {
+                        Ok(method) => auth.$method(&method, &headers).await,
+                        Err(error) => Err(error),
+                    };
                     found.map(Self).map_err(|error| Rejection(auth.reject(error)))
                 })
             }
@@ -177,16 +180,19 @@ fn is_tunnel(request: &HttpRequest) -> bool {
 // actix-web still speaks http 0.2, so everything crosses over as bytes.
 
 fn into_http(request: &HttpRequest, body: Bytes) -> Result<auth_core::Request, Error> {
-    let method = request.method().as_str().parse();
     let uri = request.uri().to_string().parse();
     let mut converted = auth_core::Request::new(body);
-    *converted.method_mut() = method.map_err(|_| Error::Malformed("its method".to_owned()))?;
+    *converted.method_mut() = method(request)?;
     *converted.uri_mut() = uri.map_err(|_| Error::Malformed("its URI".to_owned()))?;
     *converted.headers_mut() = headers(request);
     if let Some(address) = request.peer_addr() {
         converted.extensions_mut().insert(Peer(address.ip()));
     }
     Ok(converted)
+}
+
+fn method(request: &HttpRequest) -> Result<http::Method, Error> {
+    request.method().as_str().parse().map_err(|_| Error::Malformed("its method".to_owned()))
 }
 
 fn headers(request: &HttpRequest) -> http::HeaderMap {

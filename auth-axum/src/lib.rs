@@ -114,7 +114,7 @@ macro_rules! extractors {
 
             async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
                 let auth = Auth::from_ref(state);
-                let found = auth.$method(&parts.headers).await;
+                let found = auth.$method(&parts.method, &parts.headers).await;
                 found.map(Self).map_err(|error| Rejection(auth.reject(error)))
             }
         }
@@ -130,7 +130,8 @@ macro_rules! extractors {
                 parts: &mut Parts,
                 state: &S,
             ) -> Result<Option<Self>, Infallible> {
-                Ok(Auth::from_ref(state).$method(&parts.headers).await.ok().map(Self))
+                let auth = Auth::from_ref(state);
+                Ok(auth.$method(&parts.method, &parts.headers).await.ok().map(Self))
             }
         }
     )+ };

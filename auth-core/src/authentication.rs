@@ -1,36 +1,39 @@
 //! Who is calling: from the headers of a request to a user.
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use crate::auth::{CurrentSession, Inner};
 use crate::crypto::access_token::{AccessTokenError, Claims, Expected, verify};
-use crate::http::input::bearer;
+use crate::http::credentials::{self, Delivery};
 use crate::{
     AccessToken, Auth, Client, Error, Identity, Request, Result, SessionId, Timestamp, User,
 };
 
 impl Auth {
-    /// Returns the user whose access token `headers` carry, as the database knows them now.
+    /// Returns the user whose access token a request carries, as the database knows them now.
     ///
-    /// It costs one read. Where the claims are enough, [`identify`](Self::identify) costs none.
+    /// The token is a bearer's, or a browser's cookie. It costs one read. Where the claims are enough,
+    /// [`identify`](Self::identify) costs none.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] without a good token of a live session.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<User> {
-        Ok(self.session(&bearer(headers)?).await?.into_user())
+    /// [`Error::Unauthenticated`] without a good token of a live session;
+    /// [`Error::CrossSiteRequest`] if the token is a cookie, `method` is not safe, and a foreign page
+    /// may have sent the request; [`Error::Malformed`] for two credentials that differ.
+    pub async fn authenticate(&self, method: &Method, headers: &HeaderMap) -> Result<User> {
+        Ok(self.session(&self.access_token(method, headers)?).await?.into_user())
     }
 
-    /// Returns the user of `headers` if they signed in within the last minutes, by
+    /// The same, for those who signed in within the last minutes, by
     /// [`Config::recent_sign_in`](crate::Config::recent_sign_in).
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] without a good token of a live session,
-    /// [`Error::ReauthenticationRequired`] if the sign-in was too long ago.
-    pub async fn authenticate_recent(&self, headers: &HeaderMap) -> Result<User> {
-        let session = self.session(&bearer(headers)?).await?;
+    /// Those of [`authenticate`](Self::authenticate), and [`Error::ReauthenticationRequired`] if the
+    /// sign-in was too long ago.
+    pub async fn authenticate_recent(&self, method: &Method, headers: &HeaderMap) -> Result<User> {
+        let session = self.session(&self.access_token(method, headers)?).await?;
         self.require_recent(&session)?;
         Ok(session.into_user())
     }
@@ -53,17 +56,17 @@ impl Auth {
         Ok(CurrentSession { authenticated, client: Client::default() })
     }
 
-    /// Returns what the access token of `headers` asserts, without asking the database.
+    /// Returns what the access token of a request asserts, without asking the database.
     ///
     /// Signature, claims and revocation are checked. Revocations reach this instance by a feed; only
     /// while that is behind by more than a second, the database is asked.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] without a good token of a session that is not revoked.
-    pub async fn identify(&self, headers: &HeaderMap) -> Result<Identity> {
+    /// Those of [`authenticate`](Self::authenticate).
+    pub async fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Identity> {
         let now = self.now();
-        let claims = self.verify(&bearer(headers)?, now).await?;
+        let claims = self.verify(&self.access_token(method, headers)?, now).await?;
         let session_id = SessionId::from(claims.sid);
         let revoked = match self.0.revocations.contains(session_id, now) {
             Some(revoked) => revoked,
@@ -83,8 +86,8 @@ impl Auth {
     }
 
     pub(crate) async fn current_session(&self, request: &Request) -> Result<CurrentSession> {
-        let session = self.session(&bearer(request.headers())?).await?;
-        Ok(session.asked_by(self.client(request)))
+        let token = self.access_token(request.method(), request.headers())?;
+        Ok(self.session(&token).await?.asked_by(self.client(request)))
     }
 
     pub(crate) async fn recent_session(&self, request: &Request) -> Result<CurrentSession> {
@@ -100,6 +103,18 @@ impl Auth {
             return Err(Error::ReauthenticationRequired);
         }
         Ok(())
+    }
+
+    /// How the access token of `request` came, and new ones travel.
+    pub(crate) fn delivery(&self, request: &Request) -> Result<Delivery> {
+        let (method, headers) = (request.method(), request.headers());
+        let found = credentials::access_token(method, headers, &self.0.config)?;
+        found.map(|(_, delivery)| delivery).ok_or(Error::Unauthenticated)
+    }
+
+    fn access_token(&self, method: &Method, headers: &HeaderMap) -> Result<AccessToken> {
+        let found = credentials::access_token(method, headers, &self.0.config)?;
+        found.map(|(token, _)| token).ok_or(Error::Unauthenticated)
     }
 
     pub(crate) async fn verify(&self, token: &AccessToken, now: Timestamp) -> Result<Claims> {

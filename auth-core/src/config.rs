@@ -27,6 +27,8 @@ use crate::policy::password::PasswordPolicy;
 pub struct Config {
     pub(crate) public_url: Url,
     pub(crate) front_end_url: Option<Url>,
+    /// As browsers spell them.
+    pub(crate) allowed_origins: Vec<String>,
     pub(crate) mount: String,
     pub(crate) disabled_endpoints: Vec<String>,
     pub(crate) audience: String,
@@ -97,6 +99,7 @@ impl Config {
             audience: public_url.origin().ascii_serialization(),
             public_url,
             front_end_url: None,
+            allowed_origins: Vec::new(),
             mount: "/api/auth".to_owned(),
             disabled_endpoints: Vec::new(),
             product_name: "Auth".to_owned(),
@@ -137,6 +140,31 @@ impl Config {
     /// not loopback.
     pub fn front_end_url(mut self, url: &str) -> Result<Self, ConfigError> {
         self.front_end_url = Some(base("front_end_url", url)?);
+        Ok(self)
+    }
+
+    /// Sets the other origins whose pages may use the endpoints, with cookies too; by default none.
+    ///
+    /// Their pages may read the answers (CORS), and send what changes something.
+    ///
+    /// # Errors
+    ///
+    /// If one is no origin, such as `*` and `null`, or its scheme is not `https` and its host is not
+    /// loopback.
+    ///
+    /// # Security
+    ///
+    /// A page of such an origin can do whatever its visitor can: list what is as trusted as the
+    /// public URL.
+    pub fn allowed_origins<'a>(
+        mut self,
+        origins: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
+        let origins = origins.into_iter().map(|text| {
+            let url = origin("allowed_origins", text)?;
+            Ok(url.origin().ascii_serialization())
+        });
+        self.allowed_origins = origins.collect::<Result<_, ConfigError>>()?;
         Ok(self)
     }
 
@@ -221,6 +249,11 @@ impl Config {
         self.public_url.origin().ascii_serialization()
     }
 
+    /// The origin of the pages that mailed links lead to, if it is another.
+    pub(crate) fn front_end_origin(&self) -> Option<String> {
+        self.front_end_url.as_ref().map(|url| url.origin().ascii_serialization())
+    }
+
     /// Where mailed links lead, without a trailing slash.
     pub(crate) fn link_base(&self) -> String {
         match &self.front_end_url {
@@ -244,8 +277,9 @@ impl Config {
         {
             return Err(ConfigError::new("product_name", "must be 1 to 64 printable characters"));
         }
-        if self.audience.is_empty() {
-            return Err(ConfigError::new("audience", "must not be empty"));
+        // An access token has to fit in a cookie, with the host's claims.
+        if !(1..=512).contains(&self.audience.len()) {
+            return Err(ConfigError::new("audience", "must be 1 to 512 bytes"));
         }
         if self.mail_from.chars().any(char::is_control) || !self.mail_from.contains('@') {
             return Err(ConfigError::new(

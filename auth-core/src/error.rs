@@ -18,6 +18,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The password was right, but the address is not proven yet.
     AccountNotActivated,
+    /// A page of another origin made the browser send the request.
+    CrossSiteRequest,
     /// A bug, or data that cannot be: the source says more, the client learns nothing.
     Internal(Box<dyn std::error::Error + Send + Sync>),
     /// The challenge is unknown, used, expired or out of tries.
@@ -115,6 +117,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::AccountNotActivated => "The address of this account is not confirmed yet.",
+            Self::CrossSiteRequest => "Pages of another origin may not send this request.",
             Self::Internal(_) | Self::NotMounted => INTERNAL,
             Self::Store(error) if !error.is_temporary() => INTERNAL,
             Self::InvalidChallenge => "This sign-in is no longer valid. Start again.",

@@ -4,6 +4,8 @@ use http::Method;
 use tracing::Instrument;
 
 use crate::flows::{DEVELOPMENT, SECTIONS};
+use crate::http::cookies::SessionCookie;
+use crate::http::cross_site;
 use crate::last_resort::without_panic;
 use crate::{Auth, Endpoint, Error, Request, Response, Result};
 
@@ -64,6 +66,8 @@ impl Auth {
         // HEAD is GET without the body, which the framework leaves out (RFC 9110 §9.3.2).
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
         if let Some(row) = rows().find(|row| row.method == *method) {
+            let cookies = SessionCookie::any(request.headers(), &self.0.config);
+            cross_site::check(request.method(), request.headers(), cookies, &self.0.config)?;
             return (row.handler)(self, request).await;
         }
         let mut allow = Vec::new();

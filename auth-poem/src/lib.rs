@@ -87,7 +87,7 @@ macro_rules! extractors {
                 let Some(auth) = request.data::<Auth>() else {
                     return Err(Rejection(auth_core::Rejection::not_mounted()).into());
                 };
-                let found = auth.$method(request.headers()).await;
+                let found = auth.$method(request.method(), request.headers()).await;
                 Ok(Self(found.map_err(|error| Rejection(auth.reject(error)))?))
             }
         }

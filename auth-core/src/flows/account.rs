@@ -10,5 +10,5 @@ pub(crate) const ENDPOINTS: &[Endpoint] =
         .answers::<User>()];
 
 async fn me(auth: &Auth, request: Request) -> Result<Response> {
-    Ok(reply::json(StatusCode::OK, &auth.authenticate(request.headers()).await?))
+    Ok(reply::json(StatusCode::OK, auth.current_session(&request).await?.user()))
 }

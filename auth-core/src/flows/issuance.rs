@@ -2,18 +2,13 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
-use serde::Serialize;
-
 use crate::auth::Unit;
 use crate::crypto::access_token::{Claims, sign};
 use crate::crypto::refresh_token::RefreshSecret;
-use crate::http::reply::json;
 use crate::model::{Account, new_uuid};
 use crate::store::{NewSession, Renewal, Rotated};
 use crate::{
-    AccessToken, Auth, Client, Error, EventKind, RefreshToken, Response, Result, SessionId,
-    Timestamp, User,
+    AccessToken, Auth, Client, Error, EventKind, RefreshToken, Result, SessionId, Timestamp, User,
 };
 
 /// What a signed-in client holds.
@@ -176,42 +171,6 @@ impl Auth {
 pub(super) struct Issued {
     pub(super) session: Rotated,
     pub(super) refresh: RefreshSecret,
-}
-
-/// The answer of every endpoint that issues tokens.
-#[derive(Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = Session))]
-pub(super) struct SessionBody<'a> {
-    /// `signed_in`
-    status: &'static str,
-    access_token: &'a str,
-    /// `Bearer`
-    token_type: &'static str,
-    /// In seconds.
-    expires_in: u64,
-    refresh_token: &'a str,
-    /// In seconds.
-    refresh_expires_in: u64,
-    user: &'a User,
-}
-
-impl<'a> From<&'a Tokens> for SessionBody<'a> {
-    fn from(tokens: &'a Tokens) -> Self {
-        Self {
-            status: "signed_in",
-            access_token: tokens.access_token.expose(),
-            token_type: "Bearer",
-            expires_in: tokens.expires_in.as_secs(),
-            refresh_token: tokens.refresh_token.expose(),
-            refresh_expires_in: tokens.refresh_expires_in.as_secs(),
-            user: &tokens.user,
-        }
-    }
-}
-
-pub(super) fn signed_in(tokens: &Tokens) -> Response {
-    json(StatusCode::OK, &SessionBody::from(tokens))
 }
 
 /// The proof was good when it was given, and no longer is.

@@ -5,6 +5,7 @@
 
 mod account;
 mod activation;
+mod delivery;
 mod development;
 mod discovery;
 mod invitation;

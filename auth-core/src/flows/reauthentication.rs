@@ -1,6 +1,7 @@
 use serde::Deserialize;
 
-use super::issuance::{Amr, Issued, STALE, SessionBody, Tokens, signed_in};
+use super::delivery::{SessionBody, deliver};
+use super::issuance::{Amr, Issued, STALE, Tokens};
 use crate::auth::CurrentSession;
 use crate::crypto::refresh_token::RefreshSecret;
 use crate::http::endpoint::Access;
@@ -96,5 +97,6 @@ impl Auth {
 
 async fn reauthenticate(auth: &Auth, request: Request) -> Result<Response> {
     let session = auth.current_session(&request).await?;
-    Ok(signed_in(&auth.reauthenticate(session, json(&request)?).await?))
+    let tokens = auth.reauthenticate(session, json(&request)?).await?;
+    Ok(deliver(auth, auth.delivery(&request)?, &tokens))
 }

@@ -1,13 +1,17 @@
 use serde::Deserialize;
 
-use super::issuance::{Issued, SessionBody, Tokens, signed_in};
+use super::delivery::{SessionBody, deliver, wanted};
+use super::issuance::{Issued, Tokens};
 use super::required;
 use crate::crypto::refresh_token::RefreshSecret;
-use crate::http::input::json;
+use crate::http::cookies::SessionCookie;
+use crate::http::credentials::{self, Delivery};
+use crate::http::endpoint::Credential;
+use crate::http::input::optional_json;
 use crate::store::Rotation;
 use crate::{
-    Auth, Client, Endpoint, Error, EventKind, MessageKind, ProblemCode, RefreshToken, Request,
-    Response, Result, Timestamp,
+    Auth, Client, Endpoint, Error, EventKind, FieldError, MessageKind, ProblemCode, RefreshToken,
+    Request, Response, Result, Timestamp,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -16,6 +20,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     |auth, request| Box::pin(access(auth, request)),
 )
 .takes::<Access>()
+.optional_body(&[Credential::RefreshCookie])
 .answers::<SessionBody<'_>>()
 .problems(&[ProblemCode::InvalidRefreshToken])];
 
@@ -23,9 +28,10 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 struct Access {
-    #[cfg_attr(feature = "openapi", schema(required = true))]
-    #[serde(default)]
-    refresh_token: RefreshToken,
+    /// Leave it out if it is a cookie.
+    refresh_token: Option<RefreshToken>,
+    /// How the new tokens are to travel; by default as the refresh token came.
+    delivery: Option<Delivery>,
 }
 
 impl Auth {
@@ -99,6 +105,22 @@ impl Auth {
 
 async fn access(auth: &Auth, request: Request) -> Result<Response> {
     let client = auth.client(&request);
-    let Access { refresh_token } = json(&request)?;
-    Ok(signed_in(&auth.refresh(&refresh_token, &client).await?))
+    let (headers, config) = (request.headers(), &auth.0.config);
+    let Access { refresh_token, delivery } = optional_json(&request)?;
+    let asked = wanted(auth, delivery, &request)?;
+    let found = credentials::refresh_token(refresh_token.as_ref(), headers, config)?;
+    let (token, delivery) = match found {
+        Some((token, Delivery::Body)) => (token, asked),
+        // What no script can read stays so: an answer in the body would hand it over.
+        Some((_, Delivery::Cookie)) if delivery == Some(Delivery::Body) => {
+            let detail = "A refresh token that came as a cookie is answered with cookies.";
+            return Err(Error::field(FieldError::new("#/delivery", "conflict", detail)));
+        }
+        Some(found) => found,
+        None if request.body().is_empty() || SessionCookie::any(headers, config) => {
+            return Err(Error::InvalidRefreshToken);
+        }
+        None => return Err(Error::field(FieldError::required("#/refresh_token"))),
+    };
+    Ok(deliver(auth, delivery, &auth.refresh(&token, &client).await?))
 }

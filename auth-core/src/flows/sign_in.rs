@@ -3,8 +3,10 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::issuance::{Proof, STALE, SessionBody, Tokens};
+use super::delivery::{SessionBody, deliver_as, end_replaced, wanted};
+use super::issuance::{Proof, STALE, Tokens};
 use crate::crypto::digest::Digest;
+use crate::http::credentials::Delivery;
 use crate::http::input::json;
 use crate::http::reply;
 use crate::model::Account;
@@ -19,16 +21,12 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     "Signs in with a password, or asks for the second factor.",
     |auth, request| Box::pin(sign_in(auth, request)),
 )
-.takes::<SignIn>()
-.answers::<SignInBody<'_>>()
+.takes::<SignInBody>()
+.answers::<SignedInBody<'_>>()
 .problems(&[ProblemCode::InvalidCredentials, ProblemCode::AccountNotActivated])];
 
 /// The input of [`Auth::sign_in`]: an address or a username, and the password.
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(example = json!({
-    "email": "ada@example.com", "password": "seven plum tractors hum"
-})))]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// The address; leave it out if there is a username.
@@ -36,7 +34,6 @@ pub struct SignIn {
     /// The username; leave it out if there is an address.
     pub username: Option<String>,
     /// The password.
-    #[cfg_attr(feature = "openapi", schema(required = true))]
     #[serde(default)]
     pub password: Password,
     /// Whether the session outlives the browser, and lasts as long as sessions do; by default it
@@ -179,24 +176,53 @@ fn admit(account: Option<&Account>) -> Result<&Account, (Error, &'static str)> {
 
 async fn sign_in(auth: &Auth, request: Request) -> Result<Response> {
     let client = auth.client(&request);
-    let signed_in = auth.sign_in(json(&request)?, &client).await?;
-    let body = match &signed_in {
-        SignedIn::Session(tokens) => SignInBody::Session(tokens.into()),
-        SignedIn::SecondFactor(challenge) => SignInBody::SecondFactor(ChallengeBody {
-            status: "mfa_required",
-            mfa_token: challenge.token.expose(),
-            expires_in: challenge.expires_in.as_secs(),
-            methods: ["totp", "recovery_code"],
-        }),
-    };
-    Ok(reply::json(StatusCode::OK, &body))
+    let SignInBody { email, username, password, remember, delivery } = json(&request)?;
+    let delivery = wanted(auth, delivery, &request)?;
+    let input = SignIn { email, username, password, remember };
+    match auth.sign_in(input, &client).await? {
+        SignedIn::Session(tokens) => {
+            end_replaced(auth, delivery, &request, &client).await?;
+            let body = SignedInBody::Session(SessionBody::new(delivery, &tokens));
+            Ok(deliver_as(auth, delivery, &tokens, &body))
+        }
+        SignedIn::SecondFactor(challenge) => {
+            let body = SignedInBody::SecondFactor(ChallengeBody {
+                status: "mfa_required",
+                mfa_token: challenge.token.expose(),
+                expires_in: challenge.expires_in.as_secs(),
+                methods: ["totp", "recovery_code"],
+            });
+            Ok(reply::json(StatusCode::OK, &body))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = SignIn, example = json!({
+    "email": "ada@example.com", "password": "seven plum tractors hum"
+})))]
+#[serde(deny_unknown_fields)]
+struct SignInBody {
+    /// The address; leave it out if there is a username.
+    email: Option<String>,
+    /// The username; leave it out if there is an address.
+    username: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    password: Password,
+    /// Whether the session outlives the browser, and lasts as long as sessions do; by default it
+    /// does.
+    remember: Option<bool>,
+    /// How tokens are to travel; by default in the body.
+    delivery: Option<Delivery>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = SignedIn))]
 #[serde(untagged)]
-enum SignInBody<'a> {
+enum SignedInBody<'a> {
     Session(SessionBody<'a>),
     SecondFactor(ChallengeBody<'a>),
 }

@@ -1,8 +1,11 @@
 use http::StatusCode;
 use serde::Deserialize;
 
+use super::delivery::expire_cookies;
 use crate::crypto::refresh_token::RefreshSecret;
-use crate::http::input::{bearer, optional_json};
+use crate::http::credentials::{self, Delivery};
+use crate::http::endpoint::Credential;
+use crate::http::input::optional_json;
 use crate::http::reply::no_content;
 use crate::{
     AccessToken, Auth, Client, Endpoint, Error, ProblemCode, RefreshToken, Request, Response,
@@ -15,7 +18,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     |auth, request| Box::pin(sign_out(auth, request)),
 )
 .takes::<SignOut>()
-.optional_body()
+.optional_body(&[Credential::AccessToken, Credential::AccessCookie, Credential::RefreshCookie])
 .success(StatusCode::NO_CONTENT)
 .problems(&[ProblemCode::Unauthenticated])];
 
@@ -36,13 +39,7 @@ impl Auth {
     ///
     /// If the database fails; the session then goes on.
     pub async fn sign_out(&self, token: &RefreshToken, client: &Client) -> Result<()> {
-        let Some(presented) = RefreshSecret::parse(token) else { return Ok(()) };
-        let mut unit = self.begin(client).await?;
-        let ended = unit.tx().revoke_family(&presented.family(), self.now()).await?;
-        if let Some((session, user_id)) = ended {
-            unit.end_sessions(user_id, [session], "sign_out");
-        }
-        unit.commit().await
+        self.end_session_of(token, "sign_out", client).await
     }
 
     /// Ends the session that an access token belongs to.
@@ -59,27 +56,45 @@ impl Auth {
         unit.end_sessions(user_id, ended, "sign_out");
         unit.commit().await
     }
+
+    pub(super) async fn end_session_of(
+        &self,
+        token: &RefreshToken,
+        reason: &'static str,
+        client: &Client,
+    ) -> Result<()> {
+        let Some(presented) = RefreshSecret::parse(token) else { return Ok(()) };
+        let mut unit = self.begin(client).await?;
+        let ended = unit.tx().revoke_family(&presented.family(), self.now()).await?;
+        if let Some((session, user_id)) = ended {
+            unit.end_sessions(user_id, [session], reason);
+        }
+        unit.commit().await
+    }
 }
 
 async fn sign_out(auth: &Auth, request: Request) -> Result<Response> {
     let client = auth.client(&request);
+    let (method, headers, config) = (request.method(), request.headers(), &auth.0.config);
     let SignOut { refresh_token } = optional_json(&request)?;
-    let refresh_token = refresh_token.filter(|token| !token.expose().is_empty());
-    let access_token = match bearer(request.headers()) {
-        Err(Error::Unauthenticated) => None,
-        result => Some(result?),
-    };
-    if let Some(refresh_token) = &refresh_token {
-        auth.sign_out(refresh_token, &client).await?;
+    let refresh_token = credentials::refresh_token(refresh_token.as_ref(), headers, config)?;
+    let access_token = credentials::access_token(method, headers, config)?;
+    if refresh_token.is_none() && access_token.is_none() {
+        return Err(Error::Unauthenticated);
     }
-    match &access_token {
-        // An access token that has expired is no reason to refuse what the refresh token did.
-        Some(access_token) => match auth.sign_out_session(access_token, &client).await {
-            Err(Error::Unauthenticated) if refresh_token.is_some() => {}
+    if let Some((token, _)) = &refresh_token {
+        auth.sign_out(token, &client).await?;
+    }
+    if let Some((token, delivery)) = &access_token {
+        match auth.sign_out_session(token, &client).await {
+            // An access token that has expired is no reason to refuse what the refresh token did,
+            // nor to let a browser keep it.
+            Err(Error::Unauthenticated)
+                if refresh_token.is_some() || *delivery == Delivery::Cookie => {}
             result => result?,
-        },
-        None if refresh_token.is_none() => return Err(Error::Unauthenticated),
-        None => {}
+        }
     }
-    Ok(no_content())
+    let mut response = no_content();
+    expire_cookies(auth, &request, &mut response);
+    Ok(response)
 }

@@ -26,8 +26,8 @@ pub struct Endpoint {
     pub(crate) media: &'static [&'static str],
     /// The parameter of the query, if there is one.
     pub(crate) query: Option<&'static str>,
-    /// Whether it can do without a body, or with an access token in place of it.
-    pub(crate) optional_body: bool,
+    /// What can stand in place of a body.
+    pub(crate) optional_body: &'static [Credential],
     #[cfg(feature = "openapi")]
     pub(crate) input: Option<super::shape::Shape>,
     #[cfg(feature = "openapi")]
@@ -45,6 +45,14 @@ pub enum Access {
     RecentSignIn,
     /// Who has signed in.
     SignedIn,
+}
+
+/// What a request can be authenticated by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Credential {
+    AccessCookie,
+    AccessToken,
+    RefreshCookie,
 }
 
 pub(crate) type Handler =
@@ -94,7 +102,7 @@ impl Endpoint {
             problems: &[],
             media: &["application/json"],
             query: None,
-            optional_body: false,
+            optional_body: &[],
             #[cfg(feature = "openapi")]
             input: None,
             #[cfg(feature = "openapi")]
@@ -129,8 +137,8 @@ impl Endpoint {
         self
     }
 
-    pub(crate) const fn optional_body(mut self) -> Self {
-        self.optional_body = true;
+    pub(crate) const fn optional_body(mut self, credentials: &'static [Credential]) -> Self {
+        self.optional_body = credentials;
         self
     }
 

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use super::Request;
 #[cfg(feature = "pages")]
 use crate::Language;
-use crate::{AccessToken, Error, Result};
+use crate::{Error, Result};
 
 /// Reads the JSON object that is the body of `request`.
 ///
@@ -49,23 +49,6 @@ pub(crate) fn nothing(request: &Request) -> Result<()> {
 
     let Nothing {} = optional_json(request)?;
     Ok(())
-}
-
-/// Finds the access token of a request (RFC 6750 §2.1).
-///
-/// A token in the query or in a body is no credential (RFC 9700 §2.6).
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<AccessToken> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next().ok_or(Error::Unauthenticated)?;
-    if values.any(|other| other != value) {
-        return Err(Error::Malformed("it carries two credentials".to_owned()));
-    }
-    let (scheme, token) =
-        value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(Error::Unauthenticated)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Error::Unauthenticated);
-    }
-    Ok(AccessToken::from(token))
 }
 
 /// Whether the client would rather have a page than JSON: a browser, not a program.

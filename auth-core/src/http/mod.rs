@@ -1,6 +1,9 @@
 //! HTTP as values: what an endpoint is, how input is read and how answers are written.
 
 pub(crate) mod client_address;
+pub(crate) mod cookies;
+pub(crate) mod credentials;
+pub(crate) mod cross_site;
 pub(crate) mod endpoint;
 pub(crate) mod input;
 #[cfg(feature = "openapi")]

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::endpoint::{Access, Endpoint};
+use super::cookies::SessionCookie;
+use super::endpoint::{Access, Credential, Endpoint};
 use super::problem::Problem;
 use super::shape::{Schemas, Shape};
 use crate::{Config, ProblemCode};
@@ -27,6 +28,7 @@ pub(crate) fn document(sections: &[(&str, &[&[Endpoint]])], config: &Config) -> 
             path.insert(endpoint.method.as_str().to_ascii_lowercase(), operation);
         }
     }
+    let cookie = |cookie: SessionCookie| json!({ "type": "apiKey", "in": "cookie", "name": cookie.name(config) });
     let tags: Vec<_> = sections.iter().map(|(name, _)| json!({ "name": name })).collect();
     let schemas: BTreeMap<_, _> = schemas.into_iter().collect();
     json!({
@@ -43,6 +45,8 @@ pub(crate) fn document(sections: &[(&str, &[&[Endpoint]])], config: &Config) -> 
             "schemas": schemas,
             "securitySchemes": {
                 "access_token": { "type": "http", "scheme": "bearer", "bearerFormat": "at+jwt" },
+                "access_cookie": cookie(SessionCookie::Access),
+                "refresh_cookie": cookie(SessionCookie::Refresh),
             },
         },
     })
@@ -83,7 +87,7 @@ fn operation(endpoint: &Endpoint, problem: &str, schemas: &mut Schemas) -> Value
     if let Some(input) = endpoint.input {
         let name = (input.collect)(schemas);
         operation["requestBody"] = json!({
-            "required": !endpoint.optional_body,
+            "required": endpoint.optional_body.is_empty(),
             "content": { "application/json": { "schema": reference(&name) } },
         });
     }
@@ -92,10 +96,19 @@ fn operation(endpoint: &Endpoint, problem: &str, schemas: &mut Schemas) -> Value
             "name": parameter, "in": "query", "schema": { "type": "string" },
         }]);
     }
-    if endpoint.access != Access::Public {
-        operation["security"] = json!([{ "access_token": [] }]);
-    } else if endpoint.optional_body {
-        operation["security"] = json!([{ "access_token": [] }, {}]);
+    let credentials: &[Credential] = match endpoint.access {
+        Access::Public => endpoint.optional_body,
+        Access::RecentSignIn | Access::SignedIn => {
+            &[Credential::AccessToken, Credential::AccessCookie]
+        }
+    };
+    if !credentials.is_empty() {
+        let mut security: Vec<_> =
+            credentials.iter().map(|&credential| scheme(credential)).collect();
+        if endpoint.access == Access::Public {
+            security.push(json!({}));
+        }
+        operation["security"] = Value::Array(security);
     }
     operation
 }
@@ -105,7 +118,11 @@ fn problems(endpoint: &Endpoint) -> Vec<ProblemCode> {
     let mut codes = endpoint.problems.to_vec();
     codes.extend([ProblemCode::PayloadTooLarge, ProblemCode::Internal, ProblemCode::Unavailable]);
     if endpoint.method != Method::GET {
-        codes.extend([ProblemCode::MalformedRequest, ProblemCode::UnsupportedMediaType]);
+        codes.extend([
+            ProblemCode::CrossSiteRequest,
+            ProblemCode::MalformedRequest,
+            ProblemCode::UnsupportedMediaType,
+        ]);
     }
     if endpoint.input.is_some() {
         codes.push(ProblemCode::ValidationFailed);
@@ -126,6 +143,14 @@ fn problems(endpoint: &Endpoint) -> Vec<ProblemCode> {
     codes.sort_by_key(|code| code.as_str());
     codes.dedup();
     codes
+}
+
+fn scheme(credential: Credential) -> Value {
+    match credential {
+        Credential::AccessCookie => json!({ "access_cookie": [] }),
+        Credential::AccessToken => json!({ "access_token": [] }),
+        Credential::RefreshCookie => json!({ "refresh_cookie": [] }),
+    }
 }
 
 fn operation_id(endpoint: &Endpoint) -> String {

@@ -46,6 +46,8 @@ macro_rules! codes {
 codes! {
     /// The password was right, the address is not proven yet.
     AccountNotActivated = "account_not_activated", FORBIDDEN, "Account not activated";
+    /// A page of another origin made the browser send the request.
+    CrossSiteRequest = "cross_site_request", FORBIDDEN, "Cross-site request";
     /// A bug; the log has the cause.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
     /// The `mfa_token` is unknown, used, expired or out of tries.
@@ -95,6 +97,7 @@ impl Error {
         // Exhaustive on purpose: a new variant must choose its code here.
         match self {
             Self::AccountNotActivated => ProblemCode::AccountNotActivated,
+            Self::CrossSiteRequest => ProblemCode::CrossSiteRequest,
             Self::Internal(_) | Self::NotMounted => ProblemCode::Internal,
             Self::InvalidChallenge => ProblemCode::InvalidChallenge,
             Self::InvalidCode => ProblemCode::InvalidCode,

@@ -68,6 +68,11 @@ pub(super) fn every_code_is_answered_as_it_is_listed(app: &App) {
         ("no_pending_enrolment", 409, post("/confirm-2fa", &code)),
         ("two_factor_not_enabled", 409, post("/disable-2fa", &code)),
         ("unauthenticated", 401, app.get("/me", None)),
+        (
+            "cross_site_request",
+            403,
+            app.raw("POST", "/sign-in", &[("sec-fetch-site", "cross-site")], b"{}"),
+        ),
         ("not_found", 404, app.get("/nowhere", None)),
         ("method_not_allowed", 405, app.get("/sign-in", None)),
         ("unsupported_media_type", 415, app.raw("POST", "/sign-in", &[], b"{}")),

@@ -1,8 +1,10 @@
 use serde::Deserialize;
 
-use super::super::issuance::{Proof, SessionBody, Tokens, signed_in};
+use super::super::delivery::{SessionBody, deliver, end_replaced, wanted};
+use super::super::issuance::{Proof, Tokens};
 use super::super::required;
 use crate::crypto::digest::Digest;
+use crate::http::credentials::Delivery;
 use crate::http::input::json;
 use crate::{
     Auth, ChallengeToken, Client, Code, Endpoint, Error, ProblemCode, Request, Response, Result,
@@ -13,7 +15,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     "Completes a sign-in with a code of the authenticator app or a recovery code.",
     |auth, request| Box::pin(sign_in_mfa(auth, request)),
 )
-.takes::<SecondFactor>()
+.takes::<SecondFactorBody>()
 .answers::<SessionBody<'_>>()
 .problems(&[
     ProblemCode::InvalidChallenge,
@@ -23,15 +25,12 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
 
 /// The input of [`Auth::sign_in_mfa`].
 #[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SecondFactor {
     /// The token that the first factor was answered with.
-    #[cfg_attr(feature = "openapi", schema(required = true))]
     #[serde(default)]
     pub mfa_token: ChallengeToken,
     /// A TOTP code or a recovery code.
-    #[cfg_attr(feature = "openapi", schema(required = true))]
     #[serde(default)]
     pub code: Code,
 }
@@ -73,7 +72,28 @@ impl Auth {
 
 async fn sign_in_mfa(auth: &Auth, request: Request) -> Result<Response> {
     let client = auth.client(&request);
-    Ok(signed_in(&auth.sign_in_mfa(json(&request)?, &client).await?))
+    let SecondFactorBody { mfa_token, code, delivery } = json(&request)?;
+    let delivery = wanted(auth, delivery, &request)?;
+    let tokens = auth.sign_in_mfa(SecondFactor { mfa_token, code }, &client).await?;
+    end_replaced(auth, delivery, &request, &client).await?;
+    Ok(deliver(auth, delivery, &tokens))
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = SecondFactor))]
+#[serde(deny_unknown_fields)]
+struct SecondFactorBody {
+    /// The token that the first factor was answered with.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    mfa_token: ChallengeToken,
+    /// A TOTP code or a recovery code.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[serde(default)]
+    code: Code,
+    /// How tokens are to travel; by default in the body.
+    delivery: Option<Delivery>,
 }
 
 /// How many codes may be tried for one challenge.
