@@ -1,11 +1,11 @@
 //! The whole service as one total function from request to response.
 
-use http::Method;
+use http::{HeaderValue, Method};
 use tracing::Instrument;
 
 use crate::flows::{DEVELOPMENT, SECTIONS};
 use crate::http::cookies::SessionCookie;
-use crate::http::cross_site;
+use crate::http::{cors, cross_site};
 use crate::last_resort::without_panic;
 use crate::{Auth, Endpoint, Error, Request, Response, Result};
 
@@ -43,15 +43,18 @@ impl Auth {
     /// reading it. Never fails: every error is a problem document.
     pub async fn respond(&self, path: &str, request: Result<Request>) -> Response {
         let span = tracing::info_span!("auth", path, method = tracing::field::Empty);
+        let mut reader = None;
         if let Ok(request) = &request {
             span.record("method", request.method().as_str());
+            reader = self.reader(path, request);
         }
         let answer = async {
             let answered = without_panic(self.dispatch(path, request)).await;
-            match answered.unwrap_or_else(|| Err(Error::internal("a flow panicked"))) {
-                Ok(response) => response,
-                Err(error) => self.reject(error).response(),
-            }
+            let answered = answered.unwrap_or_else(|| Err(Error::internal("a flow panicked")));
+            let mut response =
+                answered.unwrap_or_else(|error| self.reject(error).response());
+            cors::share(&mut response, reader, &self.0.config);
+            response
         };
         answer.instrument(span).await
     }
@@ -80,6 +83,16 @@ impl Auth {
         if allow.is_empty() {
             return Err(Error::NotFound);
         }
-        Err(Error::MethodNotAllowed { allow: allow.join(", ") })
+        let allow = allow.join(", ");
+        if cors::is_preflight(&request) && self.reader(path, &request).is_some() {
+            return Ok(cors::preflight(&allow));
+        }
+        Err(Error::MethodNotAllowed { allow })
+    }
+
+    /// The origin whose pages may read the answer to `request`. None reads the development mailbox.
+    fn reader(&self, path: &str, request: &Request) -> Option<HeaderValue> {
+        let development = DEVELOPMENT.iter().any(|row| row.path == path);
+        if development { None } else { cors::reader(request.headers(), &self.0.config) }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod client_address;
 pub(crate) mod cookies;
+pub(crate) mod cors;
 pub(crate) mod credentials;
 pub(crate) mod cross_site;
 pub(crate) mod endpoint;

@@ -19,6 +19,7 @@ pub(super) struct Raw {
     pub(super) front_end_url: Option<String>,
     pub(super) mount: Option<String>,
     pub(super) disabled_endpoints: List,
+    pub(super) allowed_origins: List,
     pub(super) database_url: String,
     pub(super) secret: Option<List>,
     pub(super) pepper: Option<List>,
@@ -58,6 +59,7 @@ impl Default for Raw {
             front_end_url: None,
             mount: None,
             disabled_endpoints: List::default(),
+            allowed_origins: List::default(),
             database_url: "sqlite://auth.db".to_owned(),
             secret: None,
             pepper: None,
@@ -177,6 +179,7 @@ impl Raw {
         let mut config = Config::new(&self.public_url)?
             .password_policy(self.password.policy()?)
             .hash_params(self.password.hash_params()?)
+            .allowed_origins(self.allowed_origins.0.iter().map(String::as_str))?
             .trusted_proxies(networks(&self.trusted_proxies)?)
             .disabled_endpoints(self.disabled_endpoints.0.clone())
             .usernames(match self.usernames {

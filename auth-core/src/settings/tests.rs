@@ -18,6 +18,7 @@ fn every_key_of_the_file_is_known_and_acts() {
         listen = "0.0.0.0:80"
         public_url = "https://app.example.com"
         front_end_url = "https://www.example.com/account"
+        allowed_origins = ["https://admin.example.com/", "http://localhost:5173"]
         database_url = "sqlite://other.db"
         secret = ["{SECRET}", "{SECRET}"]
         pepper = ["{SECRET}", "{SECRET}"]
@@ -65,6 +66,7 @@ fn every_key_of_the_file_is_known_and_acts() {
     let config = &settings.config;
     assert_eq!(settings.listen.to_string(), "0.0.0.0:80");
     assert_eq!(config.link_base(), "https://www.example.com/account");
+    assert_eq!(config.allowed_origins, ["https://admin.example.com", "http://localhost:5173"]);
     assert_eq!(config.product_name, "Example");
     assert_eq!(config.mail_from, "Example <auth@example.com>");
     assert_eq!(config.default_language, Language::French);
@@ -132,6 +134,11 @@ fn a_bad_file_refuses_and_names_the_key() {
         ("public_url", "public_url = \"http://app.example.com\""),
         ("public_url", "public_url = \"https://app.example.com/path\""),
         ("front_end_url", "front_end_url = \"http://www.example.com\""),
+        ("allowed_origins", "allowed_origins = [\"*\"]"),
+        ("allowed_origins", "allowed_origins = [\"null\"]"),
+        ("allowed_origins", "allowed_origins = [\"https://*.example.com\"]"),
+        ("allowed_origins", "allowed_origins = [\"http://www.example.com\"]"),
+        ("allowed_origins", "allowed_origins = [\"https://www.example.com/path\"]"),
         ("database_url", "database_url = \"mysql://localhost/auth\""),
         ("database_url", "database_url = \"auth.db\""),
         ("database_url", "database_url = \"sqlite://auth.db?mode=wrong\""),
