@@ -32,13 +32,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, Route, dev};
 pub use auth_core;
-use auth_core::{Auth, Error, Peer, User};
+use auth_core::{Auth, Error, Peer, Role, User};
 
 /// Mounts every endpoint of `auth` under `prefix`, and makes `auth` known to the extractors.
 ///
@@ -112,6 +113,57 @@ extractors! {
     /// For what a stolen session must not do. `Option<RecentSignIn>` rejects nothing. See
     /// [`Auth::authenticate_recent`].
     RecentSignIn(User) = authenticate_recent;
+}
+
+/// The signed-in user, if they have the role; rejects the request otherwise.
+///
+/// Costs one read, so that a role that was taken away counts no more at the next request.
+/// `Option<RequireRole<R>>` rejects nothing. See [`Auth::authenticate_role`].
+pub struct RequireRole<R> {
+    /// The user, as the database has it now.
+    pub user: User,
+    role: PhantomData<fn() -> R>,
+}
+
+impl<R: Role> RequireRole<R> {
+    async fn of(
+        auth: &Auth,
+        method: &http::Method,
+        headers: &http::HeaderMap,
+    ) -> Result<Self, Error> {
+        let user = auth.authenticate_role(method, headers, R::NAME).await?;
+        Ok(Self { user, role: PhantomData })
+    }
+}
+
+impl<R> Clone for RequireRole<R> {
+    fn clone(&self) -> Self {
+        Self { user: self.user.clone(), role: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for RequireRole<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireRole").field("user", &self.user).finish()
+    }
+}
+
+impl<R: Role> FromRequest for RequireRole<R> {
+    type Error = Rejection;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Rejection>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let auth = request.app_data::<Data<Auth>>().cloned();
+        let (method, headers) = (method(request), headers(request));
+        Box::pin(async move {
+            let auth = auth.ok_or_else(auth_core::Rejection::not_mounted)?;
+            let found = match method {
+                Ok(method) => Self::of(&auth, &method, &headers).await,
+                Err(error) => Err(error),
+            };
+            found.map_err(|error| Rejection(auth.reject(error)))
+        })
+    }
 }
 
 /// An extractor's refusal, on its way out as a problem document.

@@ -38,16 +38,18 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
 pub use auth_core;
-use auth_core::{Auth, Error, Peer, User};
+use auth_core::{Auth, Error, Peer, Role, User};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 
@@ -153,6 +155,63 @@ extractors! {
     /// For what a stolen session must not do. `Option<RecentSignIn>` rejects nothing. See
     /// [`Auth::authenticate_recent`].
     RecentSignIn(User) = authenticate_recent;
+}
+
+/// The signed-in user, if they have the role; rejects the request otherwise.
+///
+/// Costs one read, so that a role that was taken away counts no more at the next request.
+/// `Option<RequireRole<R>>` rejects nothing. See [`Auth::authenticate_role`].
+pub struct RequireRole<R> {
+    /// The user, as the database has it now.
+    pub user: User,
+    role: PhantomData<fn() -> R>,
+}
+
+impl<R: Role> RequireRole<R> {
+    async fn of(auth: &Auth, method: &Method, headers: &HeaderMap) -> Result<Self, Error> {
+        let user = auth.authenticate_role(method, headers, R::NAME).await?;
+        Ok(Self { user, role: PhantomData })
+    }
+}
+
+impl<R> Clone for RequireRole<R> {
+    fn clone(&self) -> Self {
+        Self { user: self.user.clone(), role: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for RequireRole<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireRole").field("user", &self.user).finish()
+    }
+}
+
+impl<R, S> FromRequestParts<S> for RequireRole<R>
+where
+    R: Role,
+    Auth: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let auth = Auth::from_ref(state);
+        let found = Self::of(&auth, &parts.method, &parts.headers).await;
+        found.map_err(|error| Rejection(auth.reject(error)))
+    }
+}
+
+impl<R, S> OptionalFromRequestParts<S> for RequireRole<R>
+where
+    R: Role,
+    Auth: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Infallible> {
+        Ok(Self::of(&Auth::from_ref(state), &parts.method, &parts.headers).await.ok())
+    }
 }
 
 /// An extractor's refusal, on its way out as a problem document.

@@ -38,6 +38,21 @@ impl Auth {
         Ok(session.into_user())
     }
 
+    /// The same, for those who have the role of this name now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`authenticate`](Self::authenticate), and [`Error::Forbidden`] without the role.
+    pub async fn authenticate_role(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        role: &str,
+    ) -> Result<User> {
+        let user = self.authenticate(method, headers).await?;
+        if user.roles.iter().any(|has| has == role) { Ok(user) } else { Err(Error::Forbidden) }
+    }
+
     /// Returns the live session that an access token belongs to.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub enum Error {
     AccountNotActivated,
     /// A page of another origin made the browser send the request.
     CrossSiteRequest,
+    /// The user lacks the role.
+    Forbidden,
     /// A bug, or data that cannot be: the source says more, the client learns nothing.
     Internal(Box<dyn std::error::Error + Send + Sync>),
     /// The challenge is unknown, used, expired or out of tries.
@@ -118,6 +120,7 @@ impl fmt::Display for Error {
         f.write_str(match self {
             Self::AccountNotActivated => "The address of this account is not confirmed yet.",
             Self::CrossSiteRequest => "Pages of another origin may not send this request.",
+            Self::Forbidden => "This takes a role that you do not have.",
             Self::Internal(_) | Self::NotMounted => INTERNAL,
             Self::Store(error) if !error.is_temporary() => INTERNAL,
             Self::InvalidChallenge => "This sign-in is no longer valid. Start again.",

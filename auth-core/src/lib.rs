@@ -14,7 +14,7 @@
 //! # What it does not do
 //!
 //! It opens no socket and terminates no TLS: that is the framework's part. It says who somebody is,
-//! and not what they may do: roles are kept and mean nothing here. It is neither an OAuth authorization
+//! and not what they may do: roles are kept and shown, and what they allow is the host's to say. It is neither an OAuth authorization
 //! server nor an OpenID provider. It has no front end but the two pages that mailed links lead to, and
 //! it speaks to nobody but its database and its mail server.
 //! [What else is missing](manual::security#known-limits), and [what is the host's
@@ -138,6 +138,7 @@ mod policy;
 mod purge;
 mod random;
 mod revocations;
+mod role;
 mod secret;
 mod service;
 #[cfg(feature = "settings")]
@@ -186,6 +187,7 @@ pub use crate::outbox::{Delivery, MemoryOutbox, Outbox, OutboxError, StoreOutbox
 pub use crate::policy::password::{PasswordPolicy, PasswordPolicyError, PasswordRejection};
 pub use crate::purge::Purged;
 pub use crate::random::{Random, SeededRandom, SystemRandom};
+pub use crate::role::Role;
 pub use crate::secret::{
     AccessToken, ChallengeToken, Code, OneTimeToken, Password, RecoveryCode, RefreshToken,
     TotpSecret,

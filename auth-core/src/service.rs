@@ -51,8 +51,7 @@ impl Auth {
         let answer = async {
             let answered = without_panic(self.dispatch(path, request)).await;
             let answered = answered.unwrap_or_else(|| Err(Error::internal("a flow panicked")));
-            let mut response =
-                answered.unwrap_or_else(|error| self.reject(error).response());
+            let mut response = answered.unwrap_or_else(|error| self.reject(error).response());
             cors::share(&mut response, reader, &self.0.config);
             response
         };

@@ -30,11 +30,12 @@
 //! `data` is what makes [`Auth`] known to the extractors.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 pub use auth_core;
-use auth_core::{Auth, Error, Peer, User};
+use auth_core::{Auth, Error, Peer, Role, User};
 use poem::error::{ReadBodyError, ResponseError};
-use poem::http::StatusCode;
+use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, FromRequest, Request, RequestBody, Response, Result, Route};
 
 /// Adds every endpoint of `auth` under `prefix` to `route`.
@@ -110,6 +111,45 @@ extractors! {
     /// For what a stolen session must not do. `Option<RecentSignIn>` rejects nothing. See
     /// [`Auth::authenticate_recent`].
     RecentSignIn(User) = authenticate_recent;
+}
+
+/// The signed-in user, if they have the role; rejects the request otherwise.
+///
+/// Costs one read, so that a role that was taken away counts no more at the next request.
+/// `Option<RequireRole<R>>` rejects nothing. See [`Auth::authenticate_role`].
+pub struct RequireRole<R> {
+    /// The user, as the database has it now.
+    pub user: User,
+    role: PhantomData<fn() -> R>,
+}
+
+impl<R: Role> RequireRole<R> {
+    async fn of(auth: &Auth, method: &Method, headers: &HeaderMap) -> Result<Self, Error> {
+        let user = auth.authenticate_role(method, headers, R::NAME).await?;
+        Ok(Self { user, role: PhantomData })
+    }
+}
+
+impl<R> Clone for RequireRole<R> {
+    fn clone(&self) -> Self {
+        Self { user: self.user.clone(), role: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for RequireRole<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireRole").field("user", &self.user).finish()
+    }
+}
+
+impl<'a, R: Role> FromRequest<'a> for RequireRole<R> {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let Some(auth) = request.data::<Auth>() else {
+            return Err(Rejection(auth_core::Rejection::not_mounted()).into());
+        };
+        let found = Self::of(auth, request.method(), request.headers()).await;
+        Ok(found.map_err(|error| Rejection(auth.reject(error)))?)
+    }
 }
 
 /// An extractor's refusal, on its way out as a problem document.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{LazyLock, mpsc};
 use std::thread;
 
-use auth_core::Auth;
+use auth_core::{Auth, Role};
 use tokio::runtime::Runtime;
 
 use crate::app::MOUNT;
@@ -98,11 +98,18 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Runtime::new().expect("the system has threads to give"));
 
-/// What `/maybe` answers to a stranger.
+/// What `/maybe` and `/editors/maybe` answer to a stranger.
 const NOBODY: &str = "nobody";
 
+/// Whom `/editors` lets in.
+struct Editor;
+
+impl Role for Editor {
+    const NAME: &'static str = "editor";
+}
+
 fn axum(auth: Auth, port: Port) -> Served {
-    use auth_axum::{CurrentUser, Identity, RecentSignIn};
+    use auth_axum::{CurrentUser, Identity, RecentSignIn, RequireRole};
     use axum::Router;
     use axum::routing::get;
 
@@ -118,12 +125,20 @@ fn axum(auth: Auth, port: Port) -> Served {
     async fn recent(RecentSignIn(user): RecentSignIn) -> String {
         user.email
     }
+    async fn editors(editor: RequireRole<Editor>) -> String {
+        editor.user.email
+    }
+    async fn perhaps_editor(editor: Option<RequireRole<Editor>>) -> String {
+        editor.map_or_else(|| NOBODY.to_owned(), |editor| editor.user.email)
+    }
 
     let app = Router::new()
-        .route("/private", get(private))
+        .route("/private", get(private).post(private))
         .route("/identity", get(identity))
         .route("/maybe", get(maybe))
         .route("/recent", get(recent))
+        .route("/editors", get(editors))
+        .route("/editors/maybe", get(perhaps_editor))
         .merge(auth_axum::mount(MOUNT))
         .merge(auth_axum::development_router())
         .with_state(auth);
@@ -131,7 +146,7 @@ fn axum(auth: Auth, port: Port) -> Served {
 }
 
 fn poem(auth: Auth, port: Port) -> Served {
-    use auth_poem::{CurrentUser, Identity, RecentSignIn};
+    use auth_poem::{CurrentUser, Identity, RecentSignIn, RequireRole};
     use poem::listener::TcpAcceptor;
     use poem::{EndpointExt, Route, Server, get, handler};
 
@@ -151,12 +166,22 @@ fn poem(auth: Auth, port: Port) -> Served {
     async fn recent(RecentSignIn(user): RecentSignIn) -> String {
         user.email
     }
+    #[handler]
+    async fn editors(editor: RequireRole<Editor>) -> String {
+        editor.user.email
+    }
+    #[handler]
+    async fn perhaps_editor(editor: Option<RequireRole<Editor>>) -> String {
+        editor.map_or_else(|| NOBODY.to_owned(), |editor| editor.user.email)
+    }
 
     let app = Route::new()
-        .at("/private", get(private))
+        .at("/private", get(private).post(private))
         .at("/identity", get(identity))
         .at("/maybe", get(maybe))
-        .at("/recent", get(recent));
+        .at("/recent", get(recent))
+        .at("/editors", get(editors))
+        .at("/editors/maybe", get(perhaps_editor));
     let app = auth_poem::mount(app, MOUNT, &auth);
     let app = auth_poem::development_route(app, &auth).data(auth);
     let number = port.number;
@@ -166,10 +191,10 @@ fn poem(auth: Auth, port: Port) -> Served {
 }
 
 fn actix(auth: Auth, port: Port) -> Served {
-    use actix_web::{App, HttpServer, get, rt};
-    use auth_actix::{CurrentUser, Identity, RecentSignIn};
+    use actix_web::{App, HttpServer, get, route, rt};
+    use auth_actix::{CurrentUser, Identity, RecentSignIn, RequireRole};
 
-    #[get("/private")]
+    #[route("/private", method = "GET", method = "POST")]
     async fn private(user: CurrentUser) -> String {
         user.0.email
     }
@@ -185,6 +210,14 @@ fn actix(auth: Auth, port: Port) -> Served {
     async fn recent(user: RecentSignIn) -> String {
         user.0.email
     }
+    #[get("/editors")]
+    async fn editors(editor: RequireRole<Editor>) -> String {
+        editor.user.email
+    }
+    #[get("/editors/maybe")]
+    async fn perhaps_editor(editor: Option<RequireRole<Editor>>) -> String {
+        editor.map_or_else(|| NOBODY.to_owned(), |editor| editor.user.email)
+    }
 
     let Port { number, listener } = port;
     let (sender, receiver) = mpsc::channel();
@@ -192,7 +225,7 @@ fn actix(auth: Auth, port: Port) -> Served {
         rt::System::new().block_on(async move {
             let app = move || {
                 App::new()
-                    .service((private, identity, maybe, recent))
+                    .service((private, identity, maybe, recent, editors, perhaps_editor))
                     .configure(auth_actix::mount(MOUNT, auth.clone()))
                     .configure(auth_actix::development_mount(auth.clone()))
             };

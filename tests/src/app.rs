@@ -18,9 +18,9 @@ pub const MOUNT: &str = "/api/auth";
 
 /// A host with `Auth` mounted under [`MOUNT`], on a socket, with a clock and a database of its own.
 ///
-/// Beside the endpoints it has four routes of its own, for the extractors: `/private`, `/identity`,
-/// `/maybe` and `/recent` answer with the user's address (`/identity`: the user's id, `/maybe`:
-/// `nobody` to a stranger).
+/// Beside the endpoints it has routes of its own, for the extractors: `/private` (to a `POST` too),
+/// `/identity`, `/maybe`, `/recent`, `/editors` and `/editors/maybe` answer with the user's address
+/// (`/identity`: the user's id, those that end in `maybe`: `nobody` to a stranger).
 #[must_use]
 pub struct App {
     /// Stands still until a case moves it.

@@ -48,6 +48,8 @@ codes! {
     AccountNotActivated = "account_not_activated", FORBIDDEN, "Account not activated";
     /// A page of another origin made the browser send the request.
     CrossSiteRequest = "cross_site_request", FORBIDDEN, "Cross-site request";
+    /// The user lacks the role that a route of the host asks for.
+    Forbidden = "forbidden", FORBIDDEN, "Forbidden";
     /// A bug; the log has the cause.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
     /// The `mfa_token` is unknown, used, expired or out of tries.
@@ -98,6 +100,7 @@ impl Error {
         match self {
             Self::AccountNotActivated => ProblemCode::AccountNotActivated,
             Self::CrossSiteRequest => ProblemCode::CrossSiteRequest,
+            Self::Forbidden => ProblemCode::Forbidden,
             Self::Internal(_) | Self::NotMounted => ProblemCode::Internal,
             Self::InvalidChallenge => ProblemCode::InvalidChallenge,
             Self::InvalidCode => ProblemCode::InvalidCode,

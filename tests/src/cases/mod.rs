@@ -32,6 +32,7 @@ mod reauthentication;
 mod recording;
 mod refresh;
 mod revocations;
+mod roles;
 mod schemas;
 mod second_factor;
 mod secrets_at_rest;
@@ -223,6 +224,10 @@ pub const CASES: &[Case] = table![
         a_lost_answer_can_be_asked_for_again,
         a_used_successor_ends_the_grace,
         what_is_no_token_is_refused_and_nothing_breaks,
+    },
+    roles::{
+        who_has_it_who_lacks_it_and_who_is_nobody_are_told_apart,
+        one_that_is_taken_away_counts_no_more,
     },
     second_factor::{
         before_the_second_factor_there_is_a_challenge_and_nothing_else,

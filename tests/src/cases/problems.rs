@@ -73,6 +73,7 @@ pub(super) fn every_code_is_answered_as_it_is_listed(app: &App) {
             403,
             app.raw("POST", "/sign-in", &[("sec-fetch-site", "cross-site")], b"{}"),
         ),
+        ("forbidden", 403, app.host("/editors", Some(&tokens.access))),
         ("not_found", 404, app.get("/nowhere", None)),
         ("method_not_allowed", 405, app.get("/sign-in", None)),
         ("unsupported_media_type", 415, app.raw("POST", "/sign-in", &[], b"{}")),
