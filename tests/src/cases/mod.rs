@@ -7,7 +7,11 @@ mod assertions;
 mod browser;
 mod cancellation;
 mod client;
+mod cookie_jar;
+mod cookies;
+mod cors;
 mod counting;
+mod cross_site;
 mod differential;
 mod documentation;
 mod documents;
@@ -98,6 +102,25 @@ pub const CASES: &[Case] = table![
         without_a_trusted_proxy_the_peer_is_the_client,
         behind_trusted_proxies_it_is_the_hop_before_them,
         its_name_is_kept_within_bounds,
+    },
+    cookies::{
+        each_has_exactly_its_attributes,
+        one_authenticates_wherever_a_bearer_does,
+        one_that_is_there_twice_is_none,
+        beside_another_credential_it_is_refused,
+        a_refresh_by_cookie_is_answered_with_cookies,
+        a_reauthentication_keeps_them_cookies,
+        a_second_factor_comes_before_them,
+        signing_out_removes_both,
+        signing_in_again_ends_the_session_before,
+    },
+    cors::{by_default_nothing_is_shared, a_listed_origin_reads_and_is_told_what_it_may_send},
+    cross_site::{
+        no_endpoint_takes_cookies_from_a_foreign_page,
+        no_foreign_page_signs_its_visitor_in,
+        only_our_own_pages_get_cookies,
+        a_page_that_is_listed_is_no_stranger,
+        the_hosts_own_routes_are_protected,
     },
     documents::{
         the_key_set_has_public_members_only,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use auth_core::{Auth, Clock};
 use serde_json::{Value, json};
 
+use super::cookie_jar::{CookieJar, sign_in};
 use super::mutations::{Form, forms};
 use super::schemas::mismatch;
 use crate::{App, MOUNT, Person, Reply, Request, totp_code};
@@ -54,6 +55,7 @@ pub(super) fn record(app: &App) -> Recording {
     recorder.look_around();
     let (person, access) = recorder.join();
     recorder.use_sessions(&person);
+    recorder.use_cookies(&person);
     recorder.use_second_factor(&person, &access);
     recorder.forget_password(&person);
     recorder.send_nonsense();
@@ -79,7 +81,8 @@ impl Recorder<'_> {
         for path in ["", "/", "//me", "/me/", "/nowhere", "/%6De", "/../me", "/ME", "/me%2F"] {
             self.send(Request::get(path));
         }
-        for path in ["/private", "/identity", "/maybe", "/recent", "/dev/mailbox.json"] {
+        for path in ["/private", "/identity", "/maybe", "/recent", "/editors", "/dev/mailbox.json"]
+        {
             self.send(Request::get(path).of_host());
         }
     }
@@ -166,6 +169,35 @@ impl Recorder<'_> {
         self.post_as(&access, "/sign-out", &json!({}));
         self.post("/sign-out", &json!({ "refresh_token": refresh }));
         self.host_routes(&access);
+    }
+
+    fn use_cookies(&mut self, person: &Person) {
+        let nothing = || Request::new("POST", "/access");
+        let own = |request: Request| request.header("sec-fetch-site", "same-origin");
+        let foreign = |request: Request| request.header("origin", "https://evil.example");
+        self.send(sign_in(person));
+        self.send(foreign(sign_in(person)));
+        let jar = CookieJar::of(&self.send(own(sign_in(person))));
+        for request in [
+            Request::get("/me"),
+            own(nothing()),
+            foreign(nothing()),
+            nothing(),
+            own(Request::post("/access", &json!({ "delivery": "body" }))),
+            own(Request::post("/access", &json!({ "refresh_token": "x" }))),
+            own(Request::post("/reauthenticate", &json!({ "password": person.password }))),
+            Request::get("/me").bearer("x"),
+            Request::get("/me").header("cookie", "auth_access=x"),
+            Request::get("/private").of_host(),
+            Request::new("POST", "/private").of_host(),
+            Request::get("/editors").of_host(),
+            foreign(Request::new("POST", "/sign-out")),
+            own(Request::new("POST", "/sign-out")),
+            own(Request::new("POST", "/sign-out")),
+        ] {
+            self.send(jar.carried_by(request));
+        }
+        self.send(nothing());
     }
 
     fn use_second_factor(&mut self, person: &Person, _: &str) {
