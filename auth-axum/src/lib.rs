@@ -4,7 +4,7 @@
 //! handlers ask who is calling. It decides nothing: what is answered, to whom and when is all in
 //! [`auth_core`], which it re-exports, so that a host depends on this crate alone.
 //!
-//! It does not serve: listening, TLS, CORS, timeouts and shutdown are the host's. Nor does it read a
+//! It does not serve: listening, TLS, timeouts, shutdown and CORS of its own routes are the host's. Nor does it read a
 //! header to learn a client's address: that is [`auth_core`]'s decision, from what axum knows of the
 //! connection, which takes [`into_make_service_with_connect_info`].
 //!

@@ -25,7 +25,7 @@ impl Auth {
         Ok(self.session(&self.access_token(method, headers)?).await?.into_user())
     }
 
-    /// The same, for those who signed in within the last minutes, by
+    /// Returns the user of a request if they signed in within the last minutes, by
     /// [`Config::recent_sign_in`](crate::Config::recent_sign_in).
     ///
     /// # Errors
@@ -38,7 +38,9 @@ impl Auth {
         Ok(session.into_user())
     }
 
-    /// The same, for those who have the role of this name now.
+    /// Returns the user of a request if they have the role of this name now.
+    ///
+    /// It costs one read. The name is compared exactly.
     ///
     /// # Errors
     ///

@@ -134,6 +134,9 @@ impl Config {
 
     /// Sets the front end that mailed links lead to, instead of the built-in pages.
     ///
+    /// If its origin is another than the public URL's, its pages may send requests without cookies. To
+    /// read the answers, or to use cookies, list it in [`allowed_origins`](Self::allowed_origins) too.
+    ///
     /// # Errors
     ///
     /// If it is no URL, carries a query or a fragment, or its scheme is not `https` and its host is
@@ -173,7 +176,7 @@ impl Config {
         access_token_lifetime: Duration,
         /// Sets how long an activation link is good; 1 s to 7 d, by default 24 h.
         activation_lifetime: Duration,
-        /// Sets the audience of access tokens, by default the public URL.
+        /// Sets the audience of access tokens, of at most 512 bytes; by default the public URL.
         audience: String,
         /// Sets how many bytes of a request's body are read at most; 1 KiB to 1 MiB, by default 16 KiB.
         body_limit: usize,

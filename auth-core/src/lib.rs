@@ -7,16 +7,16 @@
 //!
 //! * sign-up with activation by mail, sign-in, password reset; answers that do not tell who has an account
 //! * sessions with rotating refresh tokens, reuse detection, and signed access tokens that end when their
-//!   session does
+//!   session does; as bearer tokens, or as cookies that no foreign page can use
 //! * TOTP with recovery codes
 //! * mails that commit with what caused them, and are sent by a courier that survives restarts
 //!
 //! # What it does not do
 //!
 //! It opens no socket and terminates no TLS: that is the framework's part. It says who somebody is,
-//! and not what they may do: roles are kept and shown, and what they allow is the host's to say. It is neither an OAuth authorization
-//! server nor an OpenID provider. It has no front end but the two pages that mailed links lead to, and
-//! it speaks to nobody but its database and its mail server.
+//! and not what they may do: roles are kept and shown, and what they allow is the host's to say. It is
+//! neither an OAuth authorization server nor an OpenID provider. It has no front end but the two pages
+//! that mailed links lead to, and it speaks to nobody but its database and its mail server.
 //! [What else is missing](manual::security#known-limits), and [what is the host's
 //! job](manual::security#the-hosts-job), is in the manual.
 //!
