@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tracing::Instrument;
 
@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) keyring: Keyring,
     pub(crate) revocations: Revocations,
     pub(crate) hooks: Hooks,
+    /// The id of the latest event of this instance.
+    pub(crate) last_event: Mutex<Option<EventId>>,
 }
 
 /// A live session and its user, as the database knows them: what operations on an account take.
@@ -232,10 +234,15 @@ impl Unit<'_> {
 
     /// Records an event, which the caller goes on to describe.
     pub(crate) fn record(&mut self, kind: EventKind) -> &mut Event {
-        let Inner { clock, random, .. } = &*self.auth.0;
+        let Inner { clock, random, last_event, .. } = &*self.auth.0;
         let Origin { actor, client } = &self.origin;
+        let id = {
+            let mut last = last_event.lock().expect("no panic while held");
+            let next = EventId::after(*last, &**clock, &**random);
+            *last.insert(next)
+        };
         self.events.push(Event {
-            id: EventId::generate(&**clock, &**random),
+            id,
             kind,
             actor: actor.clone(),
             user_id: None,

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -195,6 +195,7 @@ impl Builder {
             hashing,
             hasher: Arc::new(hasher),
             hooks,
+            last_event: Mutex::default(),
         }));
         auth.signing_key(auth.now()).await.map_err(|error| match error {
             Error::Store(error) => BuildError::Store(error),

@@ -65,6 +65,19 @@ id! {
     UserId,
 }
 
+impl EventId {
+    /// Makes an id that is greater than the `last` one, though both are of one millisecond
+    /// (RFC 9562 §6.2, method 2).
+    pub(crate) fn after(last: Option<Self>, clock: &dyn Clock, random: &dyn Random) -> Self {
+        let (new, last) = (Self::generate(clock, random), last.map_or(0, |last| last.0.as_u128()));
+        let millis = |id: u128| id >> 80;
+        if last < new.0.as_u128() || millis(last) != millis(new.0.as_u128()) {
+            return new;
+        }
+        Self(Uuid::from_u128(last.wrapping_add(1)))
+    }
+}
+
 /// A UUIDv7 (RFC 9562 §5.7): sorted by time, so that indices stay compact.
 pub(crate) fn new_uuid(now: Timestamp, random: &dyn Random) -> Uuid {
     let millis = u64::try_from(now.micros() / 1_000).unwrap_or(0);
@@ -233,4 +246,26 @@ pub struct Identity {
     pub expires_at: Timestamp,
     /// The host's own [`Claims`](crate::Claims).
     pub claims: Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ManualClock, SeededRandom};
+
+    #[test]
+    fn a_later_event_has_a_greater_id() {
+        let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+        let random = SeededRandom::new(1);
+        let mut last = EventId::after(None, &clock, &random);
+        for number in 0..1_000 {
+            if number % 100 == 0 {
+                clock.advance(std::time::Duration::from_millis(1));
+            }
+            let next = EventId::after(Some(last), &clock, &random);
+            assert!(next > last, "{next} {last}");
+            last = next;
+        }
+        assert_eq!(last.0.get_version_num(), 7);
+    }
 }
