@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use crate::auth::Unit;
 use crate::crypto::access_token::{Claims, sign};
 use crate::crypto::refresh_token::RefreshSecret;
@@ -137,8 +139,20 @@ impl Auth {
         user: User,
         now: Timestamp,
     ) -> Result<Tokens> {
-        let Issued { session, refresh } = issued;
         let extra = self.0.hooks.claims(&user).await?;
+        self.tokens_with(issued, user, extra, now).await
+    }
+
+    /// The same with claims that the host told before the session began: if it cannot tell them,
+    /// there is no session that nobody holds the tokens of.
+    pub(super) async fn tokens_with(
+        &self,
+        issued: Issued,
+        user: User,
+        extra: Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<Tokens> {
+        let Issued { session, refresh } = issued;
         let config = &self.0.config;
         let expires_at = now.plus(config.access_token_lifetime).min(session.expires_at);
         let expires_at = expires_at.min(session.idle_expires_at);

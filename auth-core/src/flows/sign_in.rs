@@ -109,12 +109,13 @@ impl Auth {
         if account.user.two_factor_enabled {
             return Ok(SignedIn::SecondFactor(self.challenge(account, remembered, now).await?));
         }
+        let claims = self.0.hooks.claims(&account.user).await?;
         let mut unit = self.begin(client).await?;
         let proof = Proof::password(account);
         let issued = self.begin_session(&mut unit, &proof, remembered, client, now).await?;
         let issued = issued.ok_or(STALE)?;
         unit.commit().await?;
-        Ok(SignedIn::Session(self.tokens(issued, account.user.clone(), now).await?))
+        Ok(SignedIn::Session(self.tokens_with(issued, account.user.clone(), claims, now).await?))
     }
 
     async fn find_account(&self, input: &SignIn) -> Result<Option<Account>> {

@@ -55,6 +55,9 @@ impl Auth {
         drop(connection);
         let user_id = user_id.ok_or(Error::InvalidChallenge)?;
         let used = self.evaluate_code(user_id, &code, client).await?;
+        let account = self.0.store.read().await?.account(user_id).await?;
+        let account = account.ok_or(Error::InvalidChallenge)?;
+        let claims = self.0.hooks.claims(&account.user).await?;
 
         let mut unit = self.begin(client).await?;
         unit.tx().lock_user(user_id).await?;
@@ -66,7 +69,7 @@ impl Auth {
         let issued = self.begin_session(&mut unit, &proof, met.remembered, client, now).await?;
         let issued = issued.ok_or(Error::InvalidChallenge)?;
         unit.commit().await?;
-        self.tokens(issued, account.user, now).await
+        self.tokens_with(issued, account.user, claims, now).await
     }
 }
 
