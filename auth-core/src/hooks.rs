@@ -246,6 +246,10 @@ impl Hooks {
             let detail = "Metadata are at most 16 KiB of JSON.";
             return Err(Error::field(FieldError::new(POINTER, "too_large", detail)));
         }
+        if metadata.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
+            let detail = "Metadata have no character U+0000.";
+            return Err(Error::field(FieldError::new(POINTER, "invalid", detail)));
+        }
         (self.metadata)(metadata)
             .map_err(|wrong| Error::field(FieldError::new(POINTER, "invalid", wrong)))
     }
@@ -277,6 +281,18 @@ async fn call<T>(hook: impl Future<Output = Result<T, HookError>> + Send) -> Res
     match without_panic(hook).await {
         Some(result) => result.map_err(Error::internal),
         None => Err(Error::internal("a hook of the host panicked")),
+    }
+}
+
+/// Postgres keeps no U+0000.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(values) => {
+            values.iter().any(|(name, value)| name.contains('\0') || has_nul(value))
+        }
+        Value::String(text) => text.contains('\0'),
+        Value::Bool(_) | Value::Null | Value::Number(_) => false,
     }
 }
 

@@ -24,14 +24,14 @@ impl UserQuery {
     pub fn search(mut self, text: &str) -> Self {
         let text = text.trim();
         let canonical = EmailAddress::parse(text)
-            .map_or_else(|_| text.to_lowercase(), |email| email.canonical().to_owned());
+            .map_or_else(|_| printable(&text.to_lowercase()), |it| it.canonical().to_owned());
         self.search = Some(canonical);
         self
     }
 
     /// Asks for the users who have a role.
     pub fn role(mut self, role: &str) -> Self {
-        self.role = Some(role.to_owned());
+        self.role = Some(printable(role));
         self
     }
 
@@ -122,4 +122,9 @@ impl Auth {
         let user = self.user(id).await?.ok_or(Error::NotFound)?;
         serde_json::from_value(user.metadata.into()).map_err(Error::internal)
     }
+}
+
+/// Postgres knows no text with U+0000.
+fn printable(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).collect()
 }
