@@ -239,6 +239,11 @@ impl App {
         block_on(self.world.database.execute(sql))
     }
 
+    /// Runs a statement that the database refuses, and returns what it says.
+    pub fn refused(&self, sql: &str) -> String {
+        block_on(self.world.database.try_execute(sql)).expect_err("it is refused").to_string()
+    }
+
     /// Returns the first column, which has to be a text, of every row.
     pub fn texts(&self, sql: &str) -> Vec<Option<String>> {
         block_on(self.world.database.texts(sql))

@@ -99,6 +99,10 @@ impl Database {
 
     /// Runs one statement and returns how many rows it changed.
     pub(crate) async fn execute(&self, sql: &str) -> u64 {
+        self.try_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    pub(crate) async fn try_execute(&self, sql: &str) -> sqlx::Result<u64> {
         let query = sqlx::raw_sql(AssertSqlSafe(sql));
         match self {
             Self::Postgres { url, .. } => {
@@ -110,7 +114,6 @@ impl Database {
                 query.execute(&mut connection).await.map(|done| done.rows_affected())
             }
         }
-        .unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// Returns the first column, which has to be a text, of every row.

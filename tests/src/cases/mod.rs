@@ -16,13 +16,17 @@ mod differential;
 mod documentation;
 mod documents;
 mod enrolment;
+mod events;
 mod extractors;
+mod hooks;
 mod housekeeping;
 mod least_privilege;
 mod lifetimes;
 mod mails;
 mod malformed;
 mod mutations;
+mod operators;
+mod operators_reading;
 mod outbox;
 mod pages;
 mod password_reset;
@@ -41,6 +45,7 @@ mod schemas;
 mod second_factor;
 mod secrets_at_rest;
 mod services;
+mod session_limits;
 mod sessions;
 mod sign_in;
 mod sign_out;
@@ -351,6 +356,22 @@ pub const COMPARISONS: &[Comparison] = table![
         a_refresh_can_be_asked_for_again,
     },
     differential::{the_same_requests_have_the_same_answers},
+    events::{
+        each_step_is_written_down,
+        a_limit_that_is_reached_is_written_down,
+        an_event_says_who_and_from_where_and_nothing_personal,
+        an_event_is_never_changed,
+        events_are_found_by_user_kind_and_time,
+    },
+    hooks::{
+        a_policy_refuses_and_nobody_can_tell,
+        a_policy_that_cannot_tell_lets_nobody_in,
+        an_invitation_is_for_one_address_and_seven_days,
+        what_a_host_writes_at_sign_up_commits_with_the_user,
+        a_token_carries_the_claims_of_the_host,
+        a_claim_with_a_meaning_of_its_own_refuses_to_start,
+        listeners_hear_what_has_happened_and_nothing_else,
+    },
     housekeeping::{
         what_is_over_is_deleted_and_nothing_else,
         a_user_who_may_still_prove_the_address_stays,
@@ -360,6 +381,25 @@ pub const COMPARISONS: &[Comparison] = table![
     least_privilege::{
         what_happened_can_be_added_to_and_read,
         a_schema_that_lacks_something_stays_as_it_is,
+    },
+    operators::{
+        a_user_is_created_with_all_that_is_theirs,
+        without_a_password_the_user_chooses_one,
+        an_address_that_nobody_vouches_for_is_proven_first,
+        a_proven_address_is_taken_and_an_unproven_one_is_not,
+        what_is_not_acceptable_creates_nobody,
+        disabling_ends_everything_and_enabling_revives_nothing,
+        sessions_end_at_a_word,
+        a_lost_factor_is_taken_off,
+        a_reset_is_begun_and_the_user_ends_it,
+        roles_and_metadata_are_set_whole,
+        a_deleted_user_is_gone_and_the_address_is_free,
+        nobody_is_not_found,
+    },
+    operators_reading::{
+        users_are_found_by_what_they_begin_with_their_role_and_their_state,
+        details_say_when_a_user_was_last_there,
+        an_export_has_all_that_is_kept_and_no_secret,
     },
     outbox::{
         couriers_deliver_each_message_once,
@@ -382,6 +422,11 @@ pub const COMPARISONS: &[Comparison] = table![
         a_secret_is_sealed_for_its_user_alone,
         another_master_secret_refuses_to_start,
         a_replaced_master_secret_still_opens_what_is_old,
+    },
+    session_limits::{
+        one_more_than_enough_ends_the_oldest,
+        of_many_that_begin_at_once_no_more_than_enough_stay,
+        who_is_not_remembered_signs_in_again_the_next_day,
     },
     sign_up::{the_adapters_answer_alike},
     stores::{
