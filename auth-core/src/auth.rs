@@ -14,6 +14,7 @@ use crate::last_resort::without_panic;
 use crate::model::{Account, EventId};
 use crate::outbox::Courier;
 use crate::revocations::Revocations;
+use crate::shared_look::SharedLook;
 use crate::store::{Authenticated, Connection};
 use crate::templates::Templates;
 use crate::{
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) hashing: HashingPool,
     pub(crate) hasher: Arc<PasswordHasher>,
     pub(crate) keyring: Keyring,
+    pub(crate) key_looks: SharedLook,
     pub(crate) revocations: Revocations,
     pub(crate) hooks: Hooks,
     /// The id of the latest event of this instance.

@@ -141,7 +141,8 @@ impl Auth {
             Expected { issuer: &issuer, audience: &config.audience, leeway_secs: LEEWAY_SECS };
         let check = || verify(token.expose(), &expected, now, |kid| keyring.verifying(kid, now));
         let mut result = check();
-        if result == Err(AccessTokenError::UnknownKey) && self.reload_keys_once(now).await? {
+        if result == Err(AccessTokenError::UnknownKey) {
+            self.look_for_key().await?;
             result = check();
         }
         result.map_err(|reason| {

@@ -53,10 +53,18 @@ impl Auth {
             tracing::warn!("no mailer: mails wait in the outbox for a courier elsewhere");
         }
         let auth = self.clone();
-        tasks.push(tokio::spawn(every(FEED, stopped.clone(), "revocations", move || {
-            let auth = auth.clone();
-            async move { auth.sync_revocations().await }
-        })));
+        tasks.push(tokio::spawn(every(
+            FEED,
+            stopped.clone(),
+            "revocations and signing keys",
+            move || {
+                let auth = auth.clone();
+                async move {
+                    auth.sync_revocations().await?;
+                    auth.sync_keys().await
+                }
+            },
+        )));
         let auth = self.clone();
         tasks.push(tokio::spawn(every(KEYS, stopped.clone(), "signing keys", move || {
             let auth = auth.clone();

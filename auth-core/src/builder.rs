@@ -14,6 +14,7 @@ use crate::crypto::seal::{MasterSecret, Sealer};
 use crate::error::BuildError;
 use crate::hooks::{Claims, Hooks, RegistrationPolicy, SignUpHook};
 use crate::revocations::Revocations;
+use crate::shared_look::SharedLook;
 use crate::templates::Templates;
 use crate::{
     Auth, Clock, Config, ConfigError, Error, EventListener, Mailbox, Mailer, Outbox, Random, Store,
@@ -182,6 +183,7 @@ impl Builder {
         let outlives = config.access_token_lifetime + MARGIN;
         let auth = Auth(Arc::new(Inner {
             keyring: Keyring::new(config.signing_key_lifetime, outlives),
+            key_looks: SharedLook::default(),
             revocations: Revocations::new(outlives),
             config: Arc::new(config),
             store,

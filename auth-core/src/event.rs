@@ -67,6 +67,8 @@ kinds! {
     SessionRevoked = "session_revoked";
     /// A signing key was made.
     SigningKeyCreated = "signing_key_created";
+    /// Every signing key was withdrawn for a new one, and with them every access token.
+    SigningKeysRevoked = "signing_keys_revoked";
     /// An address was proven for the first time.
     UserActivated = "user_activated";
     /// A user was created; `by` says how.

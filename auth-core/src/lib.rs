@@ -143,6 +143,7 @@ mod secret;
 mod service;
 #[cfg(feature = "settings")]
 pub mod settings;
+mod shared_look;
 mod signing;
 mod store;
 mod templates;
@@ -182,7 +183,9 @@ pub use crate::message::{Message, MessageKind};
 pub use crate::model::{
     Client, EventId, Identity, MessageId, Session, SessionId, User, UserDetails, UserId, UserState,
 };
-pub use crate::operators::{EventQuery, NewAccount, Operator, UserExport, UserQuery};
+pub use crate::operators::{
+    EventQuery, NewAccount, Operator, SigningKeyInfo, SigningKeyState, UserExport, UserQuery,
+};
 pub use crate::outbox::{Delivery, MemoryOutbox, Outbox, OutboxError, StoreOutbox};
 pub use crate::policy::password::{PasswordPolicy, PasswordPolicyError, PasswordRejection};
 pub use crate::purge::Purged;

@@ -34,18 +34,37 @@ impl Auth {
         if self.0.keyring.due(now).is_none() {
             return Ok(());
         }
-        let random = &*self.0.random;
-        let key = SigningKey::generate(random);
-        let public_key = key.verifying_key().public().to_vec();
-        let seed = self.0.sealer.seal(random, Purpose::SigningKey, &public_key, key.seed());
-        let row = KeyRow { generation, public_key, seed, active_from };
-        let mut unit = self.begin(Origin::system()).await?;
+        self.make_signing_key(generation, active_from, Origin::system()).await
+    }
+
+    /// Makes a key, unless another instance was first with that generation.
+    pub(crate) async fn make_signing_key(
+        &self,
+        generation: i64,
+        active_from: Timestamp,
+        origin: impl Into<Origin>,
+    ) -> Result<()> {
+        let (key, row) = self.new_signing_key(generation, active_from);
+        let mut unit = self.begin(origin).await?;
         if unit.tx().insert_signing_key(&row).await? {
             unit.record(EventKind::SigningKeyCreated).detail("kid", key.kid());
             tracing::info!(generation, kid = key.kid(), "a signing key was made");
         }
         unit.commit().await?;
         self.reload_keys().await
+    }
+
+    /// A key, and what rests of it.
+    pub(crate) fn new_signing_key(
+        &self,
+        generation: i64,
+        active_from: Timestamp,
+    ) -> (SigningKey, KeyRow) {
+        let random = &*self.0.random;
+        let key = SigningKey::generate(random);
+        let public_key = key.verifying_key().public().to_vec();
+        let seed = self.0.sealer.seal(random, Purpose::SigningKey, &public_key, key.seed());
+        (key, KeyRow { generation, public_key, seed, active_from })
     }
 
     /// Takes the keys that the database has now.
@@ -67,13 +86,18 @@ impl Auth {
         Ok(())
     }
 
-    /// Takes the keys that the database has now, but not for every token of an unknown key: at most
-    /// once a second. Returns whether it did.
-    pub(crate) async fn reload_keys_once(&self, now: Timestamp) -> Result<bool> {
-        if !self.0.keyring.may_reload(now) {
-            return Ok(false);
+    /// Takes the keys that the database has now, for a token of an unknown one: any number of such
+    /// tokens share a look at it.
+    pub(crate) async fn look_for_key(&self) -> Result<()> {
+        self.0.key_looks.share(self.reload_keys()).await
+    }
+
+    /// Takes the keys that the database has now if another instance has made or revoked some.
+    pub(crate) async fn sync_keys(&self) -> Result<()> {
+        let newest = self.0.store.read().await?.newest_signing_key().await?;
+        if newest == self.0.keyring.newest() {
+            return Ok(());
         }
-        self.reload_keys().await?;
-        Ok(true)
+        self.reload_keys().await
     }
 }

@@ -68,7 +68,7 @@ impl Port {
 /// A running server.
 pub(crate) struct Served {
     pub(crate) port: u16,
-    stop: Option<Box<dyn FnOnce() + Send>>,
+    stop: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl Served {

@@ -15,7 +15,7 @@ mod signing_key;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use signing_key::{SigningKey, VerifyingKey};
+pub(crate) use signing_key::{SigningKey, VerifyingKey, thumbprint};
 
 /// What an access token asserts; the instants are whole seconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq)]

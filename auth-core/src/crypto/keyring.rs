@@ -1,4 +1,3 @@
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -9,8 +8,6 @@ use crate::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Keyring {
     keys: RwLock<Arc<[Key]>>,
-    /// When an unknown key was last looked for, in seconds.
-    looked_at: AtomicI64,
     /// How long a key signs.
     lifetime: Duration,
     /// How long what it signed may still be presented.
@@ -27,7 +24,7 @@ pub(crate) struct Key {
 
 impl Keyring {
     pub(crate) fn new(lifetime: Duration, overlap: Duration) -> Self {
-        Self { keys: RwLock::new(Arc::new([])), looked_at: AtomicI64::new(0), lifetime, overlap }
+        Self { keys: RwLock::new(Arc::new([])), lifetime, overlap }
     }
 
     /// Replaces all keys; they are sorted by generation.
@@ -62,9 +59,19 @@ impl Keyring {
         retired(successor_from, self.overlap, now)
     }
 
-    /// Whether an unknown key may be looked for again, which it may in each second once.
-    pub(crate) fn may_reload(&self, now: Timestamp) -> bool {
-        self.looked_at.swap(now.secs(), Ordering::Relaxed) != now.secs()
+    /// The generation of the newest key.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        self.keys().last().map(|key| key.generation)
+    }
+
+    /// The generation that is to be made at `now`, due or not, and when it takes over; `None` if
+    /// one waits to.
+    pub(crate) fn next(&self, now: Timestamp) -> Option<(i64, Timestamp)> {
+        let keys = self.keys();
+        let Some(newest) = keys.last() else {
+            return Some((1, now));
+        };
+        (newest.active_from <= now).then(|| (newest.generation + 1, now.plus(NOTICE)))
     }
 
     /// The generation that is to be made at `now` and when it takes over, if one is due.
@@ -90,6 +97,8 @@ fn retired(successor_from: Option<Timestamp>, overlap: Duration, now: Timestamp)
     successor_from.is_some_and(|from| now > from.plus(overlap))
 }
 
+/// For how long a copy of the published keys may be kept.
+const NOTICE: Duration = Duration::from_secs(5 * 60);
 const LEAD: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]

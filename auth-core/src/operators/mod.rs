@@ -5,6 +5,7 @@ mod attributes;
 mod events;
 mod export;
 mod new_account;
+mod signing_keys;
 mod users;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::{Auth, Error, Result, UserId};
 pub use events::EventQuery;
 pub use export::UserExport;
 pub use new_account::NewAccount;
+pub use signing_keys::{SigningKeyInfo, SigningKeyState};
 pub use users::UserQuery;
 
 /// Somebody who runs the service; made by [`Auth::operator`].

@@ -1,4 +1,4 @@
-use sqlx::{query, query_as};
+use sqlx::{query, query_as, query_scalar};
 
 use super::{Connection, StoreError, on};
 use crate::Timestamp;
@@ -18,6 +18,18 @@ impl Connection {
         let sql = "SELECT generation, public_key, seed, active_from FROM auth_signing_keys
                    ORDER BY generation";
         Ok(on!(self, |db| query_as(sql).fetch_all(db).await?))
+    }
+
+    pub(crate) async fn newest_signing_key(&mut self) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT MAX(generation) FROM auth_signing_keys";
+        Ok(on!(self, |db| query_scalar(sql).fetch_one(db).await?))
+    }
+
+    /// Deletes all of them, and returns which was the newest.
+    pub(crate) async fn delete_signing_keys(&mut self) -> Result<Option<i64>, StoreError> {
+        let sql = "DELETE FROM auth_signing_keys RETURNING generation";
+        let deleted: Vec<i64> = on!(self, |db| query_scalar(sql).fetch_all(db).await?);
+        Ok(deleted.into_iter().max())
     }
 
     /// Adds the key; false if another instance was first with that generation.

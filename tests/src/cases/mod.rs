@@ -50,6 +50,7 @@ mod sessions;
 mod sign_in;
 mod sign_out;
 mod sign_up;
+mod signing_keys;
 mod stores;
 mod switches;
 mod takeovers;
@@ -429,6 +430,13 @@ pub const COMPARISONS: &[Comparison] = table![
         who_is_not_remembered_signs_in_again_the_next_day,
     },
     sign_up::{the_adapters_answer_alike},
+    signing_keys::{
+        rotations_under_load_refuse_no_token,
+        the_next_key_waits_until_everybody_has_it,
+        revoking_them_voids_every_access_token,
+        an_instance_in_service_hears_of_it_within_a_second,
+        a_flood_of_unknown_keys_hides_no_key,
+    },
     stores::{
         both_engines_have_the_same_schema,
         what_is_unique_is_compared_byte_for_byte,

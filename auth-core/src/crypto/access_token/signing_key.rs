@@ -85,7 +85,8 @@ impl VerifyingKey {
     }
 }
 
-fn thumbprint(public: &[u8; 32]) -> String {
+/// Returns the JWK thumbprint of a public key (RFC 7638) in base64url.
+pub(crate) fn thumbprint(public: &[u8; 32]) -> String {
     let x = URL_SAFE_NO_PAD.encode(public);
     // RFC 7638 §3: the required members only, in this order, without white space.
     let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
