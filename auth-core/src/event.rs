@@ -61,6 +61,8 @@ kinds! {
     RecoveryCodeUsed = "recovery_code_used";
     /// All recovery codes were replaced.
     RecoveryCodesReplaced = "recovery_codes_replaced";
+    /// What a previous master secret sealed was sealed anew.
+    SecretsResealed = "secrets_resealed";
     /// A session proved its factors again.
     SessionRenewed = "session_renewed";
     /// A session was ended; `reason` says why.

@@ -139,6 +139,7 @@ mod purge;
 mod random;
 mod revocations;
 mod role;
+mod sealed;
 mod secret;
 mod service;
 #[cfg(feature = "settings")]
@@ -191,6 +192,7 @@ pub use crate::policy::password::{PasswordPolicy, PasswordPolicyError, PasswordR
 pub use crate::purge::Purged;
 pub use crate::random::{Random, SeededRandom, SystemRandom};
 pub use crate::role::Role;
+pub use crate::sealed::{SealedCount, SealedCounts};
 pub use crate::secret::{
     AccessToken, ChallengeToken, Code, OneTimeToken, Password, RecoveryCode, RefreshToken,
     TotpSecret,

@@ -101,6 +101,11 @@ impl Sealer {
         Err(error)
     }
 
+    /// Whether a value that opens was sealed with the current secret, so that a previous one may go.
+    pub(crate) fn is_current(&self, sealed: &[u8]) -> bool {
+        key_id(sealed).is_some_and(|(id, _)| id == self.current.id)
+    }
+
     /// Derives a token's successor, as a keyed pseudo-random function of `input`.
     ///
     /// The first result is that of the current secret, the one to hand out; the others are those
@@ -237,6 +242,7 @@ mod tests {
         let rotated = Sealer::new(&secret(2).with_previous(secret(1)));
         let sealed = sealed(&old);
         assert!(rotated.open(Purpose::TotpSecret, b"ada", &sealed).is_ok());
+        assert!(old.is_current(&sealed) && !rotated.is_current(&sealed));
         assert_eq!(
             Sealer::new(&secret(2)).open(Purpose::TotpSecret, b"ada", &sealed),
             Err(SealError::UnknownKey)

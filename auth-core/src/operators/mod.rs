@@ -5,6 +5,7 @@ mod attributes;
 mod events;
 mod export;
 mod new_account;
+mod resealing;
 mod signing_keys;
 mod users;
 

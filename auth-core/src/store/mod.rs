@@ -13,6 +13,7 @@ mod messages;
 mod one_time_tokens;
 pub(crate) mod purge;
 mod schema;
+pub(crate) mod sealed;
 mod sessions;
 mod signing_keys;
 mod timestamp;

@@ -423,6 +423,8 @@ pub const COMPARISONS: &[Comparison] = table![
         a_secret_is_sealed_for_its_user_alone,
         another_master_secret_refuses_to_start,
         a_replaced_master_secret_still_opens_what_is_old,
+        what_an_old_secret_sealed_is_sealed_anew,
+        a_code_that_is_used_seals_its_secret_anew,
     },
     session_limits::{
         one_more_than_enough_ends_the_oldest,

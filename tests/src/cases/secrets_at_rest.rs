@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use auth_core::{Auth, BuildError, Client, MasterSecret, RefreshToken, SecondFactor, Store};
+use auth_core::{
+    Auth, BuildError, Client, Clock, MasterSecret, RefreshToken, SecondFactor, SignIn, SignedIn,
+    Store,
+};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::json;
@@ -10,7 +13,7 @@ use serde_json::json;
 use super::assertions::assert_problem;
 use super::counting::{assert_tally, rows};
 use crate::adapters::block_on;
-use crate::{App, StoreKind};
+use crate::{App, StoreKind, totp_code};
 
 pub(super) fn no_secret_is_in_the_database(apps: &[App]) {
     let app = &apps[0];
@@ -129,6 +132,71 @@ pub(super) fn a_replaced_master_secret_still_opens_what_is_old(apps: &[App]) {
     };
     let session = block_on(auth.sign_in_mfa(second, &Client::default()));
     assert!(session.expect("the secret is opened").user.two_factor_enabled);
+}
+
+pub(super) fn what_an_old_secret_sealed_is_sealed_anew(apps: &[App]) {
+    let app = &apps[0];
+    let person = app.user();
+    let authenticator = app.enable_two_factor(&app.sign_in(&person));
+    app.mails();
+    let other = app.user();
+    let enrolling = app.sign_in(&other);
+    let enrolment = app.post_as(&enrolling.access, "/enable-2fa", json!({})).json();
+    app.sign_up(&app.stranger());
+
+    let both = block_on(build(app, secret(100).with_previous(secret(0)))).expect("one opens it");
+    let reseal = || {
+        let mut told = 0;
+        let counts = block_on(both.operator("ada").reseal(|_| told += 1));
+        let counts = counts.expect("the database answers");
+        assert!(told > 0);
+        [counts.authenticators, counts.enrolments, counts.messages, counts.signing_keys]
+            .map(|count| (count.current, count.previous, count.unreadable))
+    };
+    assert_eq!(reseal(), [(0, 1, 0); 4]);
+    assert_eq!(reseal(), [(1, 0, 0); 4]);
+
+    // From here on the old secret is not needed.
+    let auth = block_on(build(app, secret(100))).expect("nothing else is left");
+    assert!(block_on(build(app, secret(0))).is_err());
+    app.clock.advance(Duration::from_secs(30));
+    let client = Client::default();
+    let sign_in = SignIn::new(&person.email, &person.password);
+    let first = block_on(auth.sign_in(sign_in, &client)).expect("the password is right");
+    let SignedIn::SecondFactor(challenge) = first else { panic!("{first:?}") };
+    let code = app.code(&authenticator).as_str().into();
+    let second = SecondFactor { mfa_token: challenge.token, code };
+    block_on(auth.sign_in_mfa(second, &client)).expect("the secret is opened");
+    let session = block_on(auth.session(&enrolling.access.as_str().into()));
+    let session = session.expect("keys and sessions go on");
+    let seed = enrolment["secret"].as_str().expect("it is a text");
+    let code = totp_code(seed, app.clock.now());
+    block_on(auth.confirm_enrolment(&session, &code.as_str().into())).expect("it goes on");
+}
+
+pub(super) fn a_code_that_is_used_seals_its_secret_anew(apps: &[App]) {
+    let app = &apps[0];
+    let [user, broken] = [(); 2].map(|()| app.user());
+    let authenticator = app.enable_two_factor(&app.sign_in(&user));
+    app.enable_two_factor(&app.sign_in(&broken));
+    let id = format!("(SELECT id FROM auth_users WHERE email = '{}')", broken.email);
+    let zero = match app.kind {
+        StoreKind::Postgres => r"'\x00'",
+        StoreKind::Sqlite => "X'00'",
+    };
+    app.execute(&format!("UPDATE auth_totp SET secret = {zero} WHERE user_id = {id}"));
+    app.clock.advance(Duration::from_secs(30));
+    let both = block_on(build(app, secret(100).with_previous(secret(0)))).expect("one opens it");
+    let client = Client::default();
+    let sign_in = SignIn::new(&user.email, &user.password);
+    let first = block_on(both.sign_in(sign_in, &client)).expect("the password is right");
+    let SignedIn::SecondFactor(challenge) = first else { panic!("{first:?}") };
+    let code = app.code(&authenticator).as_str().into();
+    let second = SecondFactor { mfa_token: challenge.token, code };
+    block_on(both.sign_in_mfa(second, &client)).expect("the secret is opened");
+    let found = block_on(both.operator("ada").reseal(|_| {})).expect("the database answers");
+    let found = found.authenticators;
+    assert_eq!((found.current, found.previous, found.unreadable), (1, 0, 1));
 }
 
 async fn build(app: &App, secret: MasterSecret) -> Result<Auth, BuildError> {

@@ -138,7 +138,11 @@ impl Auth {
         if !unit.tx().consume_enrolment(&enrolment, now).await? {
             return Err(Error::NoPendingEnrolment);
         }
-        if !unit.tx().insert_totp(user.id, &enrolment.secret, step, now).await? {
+        // The enrolment may be older than the master secret.
+        let owner = Uuid::from(user.id);
+        let sealed =
+            self.0.sealer.seal(&*self.0.random, Purpose::TotpSecret, owner.as_bytes(), &secret);
+        if !unit.tx().insert_totp(user.id, &sealed, step, now).await? {
             return Err(Error::TwoFactorAlreadyEnabled);
         }
         let codes = self.new_recovery_codes(unit.tx(), user.id).await?;

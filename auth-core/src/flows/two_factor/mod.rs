@@ -16,13 +16,19 @@ use crate::auth::Unit;
 use crate::crypto::digest::Digest;
 use crate::crypto::seal::Purpose;
 use crate::crypto::totp::matching_step;
+use crate::sealed::Judged;
 use crate::store::Connection;
+use crate::store::sealed::AUTHENTICATORS;
 use crate::{Auth, Client, Code, Error, EventKind, RecoveryCode, Result, UserId};
 
 /// A right code, which is good once it is spent.
 pub(super) enum UsedCode {
-    /// Of the authenticator app, of that time step.
-    Totp(i64),
+    /// Of the authenticator app.
+    Totp {
+        step: i64,
+        /// The secret as it rests, and the same sealed with the current master secret, if it is not.
+        resealed: Option<(Vec<u8>, Vec<u8>)>,
+    },
     Recovery(Digest),
 }
 
@@ -30,7 +36,7 @@ impl UsedCode {
     pub(super) fn amr(&self) -> Amr {
         match self {
             Self::Recovery(_) => Amr::PasswordAndRecoveryCode,
-            Self::Totp(_) => Amr::PasswordAndTotp,
+            Self::Totp { .. } => Amr::PasswordAndTotp,
         }
     }
 }
@@ -62,7 +68,12 @@ impl Auth {
         let row = row.ok_or(Error::InvalidCode)?;
         let secret = self.open_totp_secret(user_id, &row.secret)?;
         let step = matching_step(&secret, code.expose(), self.now()).ok_or(Error::InvalidCode)?;
-        Ok(UsedCode::Totp(step))
+        let owner = Uuid::from(user_id);
+        let resealed = match self.judge_sealed(Purpose::TotpSecret, owner.as_bytes(), &row.secret) {
+            Judged::Previous(new) => Some((row.secret, new)),
+            Judged::Current | Judged::Unreadable => None,
+        };
+        Ok(UsedCode::Totp { step, resealed })
     }
 
     /// Spends a code: one statement decides, so of many that use it at once one succeeds.
@@ -74,13 +85,19 @@ impl Auth {
     ) -> Result<()> {
         let spent = match code {
             UsedCode::Recovery(digest) => unit.tx().spend_recovery_code(user_id, digest).await?,
-            UsedCode::Totp(step) => unit.tx().spend_step(user_id, *step).await?,
+            UsedCode::Totp { step, .. } => unit.tx().spend_step(user_id, *step).await?,
         };
         if !spent {
             return Err(Error::InvalidCode);
         }
-        if let UsedCode::Recovery(_) = code {
-            unit.record(EventKind::RecoveryCodeUsed).user(user_id);
+        match code {
+            UsedCode::Recovery(_) => {
+                unit.record(EventKind::RecoveryCodeUsed).user(user_id);
+            }
+            UsedCode::Totp { resealed: Some((old, new)), .. } => {
+                unit.tx().reseal(&AUTHENTICATORS, user_id.into(), old, new).await?;
+            }
+            UsedCode::Totp { resealed: None, .. } => {}
         }
         unit.tx().clear_attempts(&subject(user_id)).await?;
         Ok(())
