@@ -449,7 +449,7 @@ pub const COMPARISONS: &[Comparison] = table![
 
 /// Every case of a browser.
 pub const BROWSER_CASES: &[BrowserCase] = {
-    use browser::{activation, documents, password_reset, privacy};
+    use browser::{activation, cookies, documents, password_reset, privacy};
 
     table![
         activation::{
@@ -458,6 +458,7 @@ pub const BROWSER_CASES: &[BrowserCase] = {
             a_link_can_be_pasted_into_an_open_page,
             a_lost_connection_costs_no_link,
         },
+        cookies::{a_page_lives_on_cookies_that_it_cannot_read, another_site_gets_nothing_done},
         documents::{the_reference_lists_every_endpoint, the_development_mailbox_leads_on},
         password_reset::{
             a_refused_password_can_be_replaced_in_place,
