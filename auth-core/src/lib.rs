@@ -185,7 +185,8 @@ pub use crate::model::{
     Client, EventId, Identity, MessageId, Session, SessionId, User, UserDetails, UserId, UserState,
 };
 pub use crate::operators::{
-    EventQuery, NewAccount, Operator, SigningKeyInfo, SigningKeyState, UserExport, UserQuery,
+    EventQuery, ImportOptions, ImportProblem, ImportReport, ImportedUser, NewAccount, Operator,
+    SigningKeyInfo, SigningKeyState, UserExport, UserQuery,
 };
 pub use crate::outbox::{Delivery, MemoryOutbox, Outbox, OutboxError, StoreOutbox};
 pub use crate::policy::password::{PasswordPolicy, PasswordPolicyError, PasswordRejection};

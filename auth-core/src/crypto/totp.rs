@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use qrcode::QrCode;
 use qrcode::render::svg;
-use totp_rs::{Algorithm, Builder, Totp};
+use totp_rs::{Algorithm, Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
 use crate::{Random, Timestamp, TotpSecret};
@@ -37,6 +37,18 @@ pub(crate) fn matching_step(secret: &[u8], code: &str, now: Timestamp) -> Option
 /// Returns the secret in base32 without padding, for typing into an app.
 pub(crate) fn secret_base32(secret: &[u8]) -> TotpSecret {
     TotpSecret::new(totp(secret).secret().to_base32())
+}
+
+/// Reads a secret of 80 to 512 bits in base32, in either case, with or without padding and spaces;
+/// `None` for anything else.
+pub(crate) fn secret_from_base32(text: &TotpSecret) -> Option<Zeroizing<Vec<u8>>> {
+    let letters = text.expose().chars().filter(|char| !matches!(char, ' ' | '-'));
+    let letters: Zeroizing<String> =
+        Zeroizing::new(letters.take(MAX_SECRET_LETTERS + 1).collect::<String>());
+    let upper = Zeroizing::new(letters.trim_end_matches('=').to_ascii_uppercase());
+    let secret = Secret::try_from_base32(&*upper).ok()?;
+    let secret = Zeroizing::new(secret.as_ref().to_vec());
+    (10..=64).contains(&secret.len()).then_some(secret)
 }
 
 /// Returns the provisioning URI that an app reads from the [QR code](qr_code).
@@ -96,6 +108,8 @@ fn label(name: &str, max_bytes: usize) -> String {
 }
 
 const DIGITS: u8 = 6;
+/// Those of 64 bytes, padded.
+const MAX_SECRET_LETTERS: usize = 104;
 const STEP_SECS: u64 = 30;
 const MAX_CODE_BYTES: usize = 32;
 const MAX_ISSUER_BYTES: usize = 64;

@@ -4,6 +4,8 @@ mod access;
 mod attributes;
 mod events;
 mod export;
+mod import;
+mod import_record;
 mod new_account;
 mod resealing;
 mod signing_keys;
@@ -18,6 +20,7 @@ use crate::{Auth, Error, Result, UserId};
 
 pub use events::EventQuery;
 pub use export::UserExport;
+pub use import::{ImportOptions, ImportProblem, ImportReport, ImportedUser};
 pub use new_account::NewAccount;
 pub use signing_keys::{SigningKeyInfo, SigningKeyState};
 pub use users::UserQuery;

@@ -20,6 +20,7 @@ mod events;
 mod extractors;
 mod hooks;
 mod housekeeping;
+mod import;
 mod least_privilege;
 mod lifetimes;
 mod mails;
@@ -378,6 +379,11 @@ pub const COMPARISONS: &[Comparison] = table![
         a_user_who_may_still_prove_the_address_stays,
         many_refreshes_leave_one_row,
         a_flood_is_deleted_whole_by_all_instances_at_once,
+    },
+    import::{
+        they_sign_in_as_they_did_there,
+        what_is_not_acceptable_is_refused_and_named,
+        the_host_has_its_say_for_each,
     },
     least_privilege::{
         what_happened_can_be_added_to_and_read,
