@@ -166,7 +166,7 @@ pub(super) fn what_an_old_secret_sealed_is_sealed_anew(apps: &[App]) {
     let SignedIn::SecondFactor(challenge) = first else { panic!("{first:?}") };
     let code = app.code(&authenticator).as_str().into();
     let second = SecondFactor { mfa_token: challenge.token, code };
-    block_on(auth.sign_in_mfa(second, &client)).expect("the secret is opened");
+    let _ = block_on(auth.sign_in_mfa(second, &client)).expect("the secret is opened");
     let session = block_on(auth.session(&enrolling.access.as_str().into()));
     let session = session.expect("keys and sessions go on");
     let seed = enrolment["secret"].as_str().expect("it is a text");
@@ -193,7 +193,7 @@ pub(super) fn a_code_that_is_used_seals_its_secret_anew(apps: &[App]) {
     let SignedIn::SecondFactor(challenge) = first else { panic!("{first:?}") };
     let code = app.code(&authenticator).as_str().into();
     let second = SecondFactor { mfa_token: challenge.token, code };
-    block_on(both.sign_in_mfa(second, &client)).expect("the secret is opened");
+    let _ = block_on(both.sign_in_mfa(second, &client)).expect("the secret is opened");
     let found = block_on(both.operator("ada").reseal(|_| {})).expect("the database answers");
     let found = found.authenticators;
     assert_eq!((found.current, found.previous, found.unreadable), (1, 0, 1));
