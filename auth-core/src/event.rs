@@ -51,6 +51,8 @@ kinds! {
     AuthzChange = "authz_change";
     /// A limit was reached; `limit` says which.
     ExcessRateLimitExceeded = "excess_rate_limit_exceeded";
+    /// Dead letters were queued again; `count` says how many, `message` which, if it was one.
+    MessageRetried = "message_retried";
     /// A second factor was switched off.
     MfaDisabled = "mfa_disabled";
     /// A second factor was switched on.

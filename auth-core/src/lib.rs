@@ -185,7 +185,8 @@ pub use crate::model::{
     Client, EventId, Identity, MessageId, Session, SessionId, User, UserDetails, UserId, UserState,
 };
 pub use crate::operators::{
-    EventQuery, ImportOptions, ImportProblem, ImportReport, ImportedUser, NewAccount, Operator,
+    EventQuery, ImportOptions, ImportProblem, ImportReport, ImportedUser, MessageDetails,
+    MessageQuery, MessageState, NewAccount, Operator, Retry,
     SigningKeyInfo, SigningKeyState, UserExport, UserQuery,
 };
 pub use crate::outbox::{Delivery, MemoryOutbox, Outbox, OutboxError, StoreOutbox};

@@ -7,6 +7,7 @@ mod export;
 mod import;
 mod import_record;
 mod new_account;
+mod outbox;
 mod resealing;
 mod signing_keys;
 mod users;
@@ -22,6 +23,7 @@ pub use events::EventQuery;
 pub use export::UserExport;
 pub use import::{ImportOptions, ImportProblem, ImportReport, ImportedUser};
 pub use new_account::NewAccount;
+pub use outbox::{MessageDetails, MessageQuery, MessageState, Retry};
 pub use signing_keys::{SigningKeyInfo, SigningKeyState};
 pub use users::UserQuery;
 

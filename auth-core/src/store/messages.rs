@@ -1,7 +1,7 @@
 use sqlx::{query, query_as};
 
 use super::{Connection, StoreError, on};
-use crate::{MessageId, Timestamp};
+use crate::{MessageDetails, MessageId, Timestamp};
 
 /// A message as it rests.
 #[derive(sqlx::FromRow)]
@@ -16,6 +16,14 @@ pub(crate) struct MessageRow {
     pub(crate) attempts: i64,
     pub(crate) created_at: Timestamp,
     pub(crate) not_after: Option<Timestamp>,
+}
+
+/// Which messages are asked for.
+pub(crate) struct MessageFilter<'a> {
+    pub(crate) id: Option<MessageId>,
+    pub(crate) state: Option<&'a str>,
+    pub(crate) before: Option<MessageId>,
+    pub(crate) limit: i64,
 }
 
 impl Connection {
@@ -121,5 +129,42 @@ impl Connection {
             query(sql).bind(id).bind(due_at).bind(failure).execute(db).await?;
         });
         Ok(())
+    }
+
+    /// The messages that the filter lets pass, the latest first. Only a mail with a link expires.
+    pub(crate) async fn messages(
+        &mut self,
+        filter: &MessageFilter<'_>,
+    ) -> Result<Vec<MessageDetails>, StoreError> {
+        let sql = "SELECT * FROM (
+                       SELECT id, kind, recipient, attempts, created_at, due_at, not_after, sent_at,
+                              failed_at, failure, not_after IS NOT NULL AS has_link,
+                              CASE WHEN sent_at IS NOT NULL THEN 'sent'
+                                   WHEN failed_at IS NOT NULL THEN 'failed'
+                                   ELSE 'waiting' END AS state
+                       FROM auth_messages
+                   ) messages
+                   WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR state = $2)
+                     AND ($3 IS NULL OR id < $3)
+                   ORDER BY id DESC LIMIT $4";
+        Ok(on!(self, |db| query_as(sql)
+            .bind(filter.id)
+            .bind(filter.state)
+            .bind(filter.before)
+            .bind(filter.limit)
+            .fetch_all(db)
+            .await?))
+    }
+
+    /// Lets dead letters wait again, all or one, unless they have lost the token of their link.
+    pub(crate) async fn revive_messages(
+        &mut self,
+        id: Option<MessageId>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let sql = "UPDATE auth_messages
+                   SET failed_at = NULL, failure = NULL, attempts = 0, due_at = $2
+                   WHERE failed_at IS NOT NULL AND not_after IS NULL AND ($1 IS NULL OR id = $1)";
+        Ok(on!(self, |db| query(sql).bind(id).bind(now).execute(db).await?.rows_affected()))
     }
 }

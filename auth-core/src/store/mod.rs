@@ -36,7 +36,7 @@ pub use connect::{Store, StoreError};
 pub(crate) use events::EventFilter;
 pub(crate) use exports::{KeptCredentials, KeptHold, KeptMail, KeptSession, KeptToken};
 pub(crate) use imports::ImportedRow;
-pub(crate) use messages::MessageRow;
+pub(crate) use messages::{MessageFilter, MessageRow};
 pub(crate) use one_time_tokens::{NewToken, Purpose};
 pub(crate) use sessions::{Authenticated, NewSession, Renewal, Rotated, Rotation};
 pub(crate) use signing_keys::KeyRow;

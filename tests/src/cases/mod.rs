@@ -417,6 +417,7 @@ pub const COMPARISONS: &[Comparison] = table![
         a_mail_is_in_the_language_of_its_message_or_the_default_one,
         a_mail_whose_link_has_expired_is_dropped,
         a_token_is_erased_once_its_mail_is_sent,
+        dead_letters_are_tried_again_unless_their_link_is_lost,
         a_commit_elsewhere_wakes_a_courier,
     },
     revocations::{

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use auth_core::{Email, Language, Mailer, MailerError};
+use auth_core::{
+    Actor, Email, Error, EventKind, EventQuery, Language, Mailer, MailerError, MessageQuery,
+    MessageState, Retry,
+};
 use serde_json::json;
 
 use super::counting::rows;
@@ -170,6 +173,46 @@ pub(super) fn a_token_is_erased_once_its_mail_is_sent(apps: &[App]) {
     assert_eq!(rows(app, "auth_messages WHERE token IS NOT NULL"), 1);
     assert_eq!(app.mails().len(), 1);
     assert_eq!(rows(app, "auth_messages WHERE sent_at IS NOT NULL AND token IS NULL"), 1);
+}
+
+pub(super) fn dead_letters_are_tried_again_unless_their_link_is_lost(apps: &[App]) {
+    let app = &apps[0];
+    let (postman, _sent) = Postman::new();
+    let failing = app.beside(App::config(), |builder| builder.mailer(postman.clone()));
+    postman.answers(Answer::Permanent);
+    app.sign_up(&app.stranger());
+    enqueue(app, 1, "welcome");
+    enqueue(app, 2, "password_changed");
+    block_on(async {
+        failing.auth.deliver().await.expect("the outbox can be read");
+        let operator = app.auth.operator("ada");
+        let dead = MessageQuery::new().state(MessageState::Failed);
+        let messages = app.auth.messages(&dead).await.expect("the database answers");
+        // The latest first: what the case queued has ids that are older than any.
+        let kinds: Vec<_> = messages.iter().map(|message| message.kind.as_str()).collect();
+        assert_eq!(kinds, ["activation", "password_changed", "welcome"]);
+        assert_eq!(messages[2].failure.as_deref(), Some(REFUSAL));
+        assert_eq!([messages[0].has_link, messages[2].has_link], [true, false]);
+        let page = app.auth.messages(&dead.clone().before(messages[0].id).limit(1)).await;
+        assert_eq!(page.expect("the database answers"), messages[1..2]);
+
+        let retry = async |id| operator.retry_message(id).await.expect("the message is there");
+        assert_eq!(retry(messages[0].id).await, Retry::LinkLost);
+        assert_eq!(retry(messages[1].id).await, Retry::Queued);
+        assert_eq!(retry(messages[1].id).await, Retry::NotFailed);
+        let unknown = "00000000-0000-0000-0000-000000000000".parse().expect("it is an id");
+        assert!(matches!(operator.retry_message(unknown).await, Err(Error::NotFound)));
+        assert_eq!(operator.retry_messages().await.expect("the database answers"), 1);
+        assert_eq!(operator.retry_messages().await.expect("the database answers"), 0);
+
+        let query = EventQuery::new().kind(EventKind::MessageRetried);
+        let events = app.auth.events(&query).await.expect("the database answers");
+        assert_eq!(events.len(), 2, "{events:?}");
+        assert!(events.iter().all(|event| event.actor == Actor::Operator("ada".to_owned())));
+        let left = app.auth.messages(&dead).await.expect("the database answers");
+        assert_eq!(left.len(), 1);
+    });
+    assert_eq!(app.mails().len(), 2);
 }
 
 /// Only Postgres tells other processes of a commit.
