@@ -212,7 +212,10 @@ impl Builder {
 }
 
 fn check_disabled(config: &Config) -> Result<(), ConfigError> {
-    let unknown = |path: &&String| !Auth::paths().contains(&path.as_str());
+    let unknown = |path: &&String| {
+        let path = path.as_str();
+        !Auth::paths().contains(&path) && !DOCUMENTATION.contains(&path)
+    };
     match config.disabled_endpoints.iter().find(unknown) {
         Some(path) => {
             let problem = format!("has {path:?}, which is the path of no endpoint");
@@ -241,5 +244,13 @@ impl fmt::Debug for Builder {
     }
 }
 
+/// What the feature `openapi` adds, and what is off without it.
+const DOCUMENTATION: [&str; 5] = [
+    "/openapi.json",
+    "/docs",
+    "/docs/init.js",
+    "/docs/swagger-ui-bundle.js",
+    "/docs/swagger-ui.css",
+];
 /// What clocks may differ by, and then some.
 const MARGIN: Duration = Duration::from_secs(60);
