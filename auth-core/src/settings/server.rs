@@ -1,6 +1,8 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
 
 use tracing_subscriber::EnvFilter;
 
@@ -57,6 +59,15 @@ impl Settings {
     /// If the database cannot be reached, its schema is not that of this version, which
     /// [`migrate`](Self::migrate) brings up to date, or the development secret cannot be kept.
     pub async fn connect(self) -> Result<Auth, SettingsError> {
+        #[cfg(feature = "sqlite")]
+        if let Database::Sqlite(url) = &self.database
+            && !in_memory(url)
+            && !file_of(url)?.exists()
+        {
+            let file = file_of(url)?;
+            let problem = "is not there yet: a server that starts makes it, or `auth migrate`";
+            return Err(SettingsError(format!("database_url: {} {problem}", file.display())));
+        }
         let store = self.open().await?;
         let schema = store.schema().await?;
         if !schema.is_current() {
@@ -198,12 +209,15 @@ fn development_secret(database: &Database) -> Result<MasterSecret, SettingsError
             if in_memory(url) {
                 return Ok(MasterSecret::generate(&crate::SystemRandom));
             }
-            let options: sqlx::sqlite::SqliteConnectOptions =
-                url.parse().map_err(super::unusable)?;
-            let file = options.get_filename();
-            Ok(super::secret_file::read_or_make(file, &crate::SystemRandom)?)
+            Ok(super::secret_file::read_or_make(&file_of(url)?, &crate::SystemRandom)?)
         }
     }
+}
+
+#[cfg(feature = "sqlite")]
+fn file_of(url: &str) -> Result<PathBuf, SettingsError> {
+    let options: sqlx::sqlite::SqliteConnectOptions = url.parse().map_err(super::unusable)?;
+    Ok(options.get_filename().to_owned())
 }
 
 /// Sends mails, and in development keeps a copy of each that was sent.

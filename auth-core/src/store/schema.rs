@@ -40,7 +40,11 @@ impl fmt::Display for Schema {
         if !self.broken.is_empty() {
             return f.write_str("a migration broke off, or was applied in another wording");
         }
-        write!(f, "the schema lacks {} of the migrations of this version", self.pending.len())
+        let pending = self.pending.len();
+        write!(
+            f,
+            "the schema lacks {pending} of the migrations of this version, which `auth migrate` applies"
+        )
     }
 }
 
