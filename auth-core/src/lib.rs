@@ -89,6 +89,7 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
+//! | `cli` | | the command `auth`, and the module `cli`: users, mails, keys and events by hand |
 //! | `openapi` | | `GET /openapi.json`, made from the endpoint table, and `GET /docs`, which needs no network |
 //! | `pages` | yes | the pages that mailed links lead to; without it, [`Config::front_end_url`] is required |
 //! | `postgres` | | `Store::postgres` and `Store::from_postgres` |
@@ -116,6 +117,8 @@ mod auth;
 mod authentication;
 mod background;
 mod builder;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod clock;
 mod config;
 mod crypto;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::event::Origin;
@@ -9,7 +10,7 @@ use crate::store::purge::{self, Rule, Unproven};
 use crate::{Auth, Error, EventKind, Result, Timestamp, UserId};
 
 /// How many rows [`Auth::purge`] deleted, of each kind.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Purged {
     /// Counts of attempts whose window has ended.

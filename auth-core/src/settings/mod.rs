@@ -10,11 +10,12 @@
 
 use std::env;
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracing_subscriber::EnvFilter;
 
@@ -80,8 +81,16 @@ impl Settings {
     /// If the file that `AUTH_CONFIG` names cannot be read (`auth.toml` may be missing), a key is
     /// unknown, or a value is unsafe or cannot be understood.
     pub fn load() -> Result<Self, SettingsError> {
+        Self::read(None, env::vars_os())
+    }
+
+    /// Reads settings from these variables, and from `file` in place of the one that they name.
+    pub(crate) fn read(
+        file: Option<PathBuf>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, SettingsError> {
         let mut variables = Vec::new();
-        for (name, value) in env::vars_os() {
+        for (name, value) in environment {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
                 continue;
             };
@@ -92,17 +101,19 @@ impl Settings {
         let named = variables
             .iter()
             .find(|(name, value)| name == FILE_VARIABLE && !value.is_empty())
-            .map(|(_, path)| path.clone());
-        let path = named.as_deref().unwrap_or(FILE);
+            .map(|(_, path)| PathBuf::from(path));
+        let origin = if file.is_none() && named.is_some() { "AUTH_CONFIG: " } else { "" };
+        let named = file.or(named);
+        let path = named.as_deref().unwrap_or_else(|| Path::new(FILE));
         let toml = match fs::read_to_string(path) {
             Ok(toml) => Some(toml),
             Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                let origin = if named.is_some() { "AUTH_CONFIG: " } else { "" };
+                let path = path.display();
                 return Err(SettingsError(format!("{origin}{path} cannot be read: {error}")));
             }
         };
-        Self::check(&Sources::new(path, toml.as_deref(), variables)?)
+        Self::check(&Sources::new(&path.to_string_lossy(), toml.as_deref(), variables)?)
     }
 
     /// Reads settings from the contents of a file and from variables.

@@ -7,6 +7,7 @@ mod assertions;
 mod browser;
 mod cancellation;
 mod client;
+mod command_line;
 mod cookie_jar;
 mod cookies;
 mod cors;
@@ -356,6 +357,12 @@ pub const COMPARISONS: &[Comparison] = table![
         a_sign_up_is_whole_or_nothing,
         an_activation_is_whole_or_nothing,
         a_refresh_can_be_asked_for_again,
+    },
+    command_line::{
+        a_user_is_created_changed_shut_out_and_deleted,
+        links_are_mailed_and_never_printed,
+        what_is_wrong_is_said_in_one_sentence,
+        a_reader_that_goes_away_is_no_fault,
     },
     differential::{the_same_requests_have_the_same_answers},
     events::{
