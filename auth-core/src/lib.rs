@@ -169,8 +169,8 @@ pub use crate::email_address::{EmailAddress, EmailAddressError};
 pub use crate::error::{BuildError, Error, FieldError, Result};
 pub use crate::event::{Actor, Event, EventKind, EventListener};
 pub use crate::flows::{
-    Activate, Challenge, Enrolment, Reauthenticate, ResetPassword, SecondFactor, SignIn, SignUp,
-    SignedIn, Tokens,
+    Activate, Challenge, ChangePassword, Enrolment, Reauthenticate, ResetPassword, SecondFactor,
+    SignIn, SignUp, SignedIn, Tokens,
 };
 pub use crate::hooks::{
     AllowedDomains, Claims, HookError, InvitedOnly, OpenRegistration, Registration,
@@ -189,8 +189,8 @@ pub use crate::model::{
 };
 pub use crate::operators::{
     EventQuery, ImportOptions, ImportProblem, ImportReport, ImportedUser, MessageDetails,
-    MessageQuery, MessageState, NewAccount, Operator, Retry,
-    SigningKeyInfo, SigningKeyState, UserExport, UserQuery,
+    MessageQuery, MessageState, NewAccount, Operator, Retry, SigningKeyInfo, SigningKeyState,
+    UserExport, UserQuery,
 };
 pub use crate::outbox::{Delivery, MemoryOutbox, Outbox, OutboxError, StoreOutbox};
 pub use crate::policy::password::{PasswordPolicy, PasswordPolicyError, PasswordRejection};

@@ -176,6 +176,8 @@ pub(crate) struct Account {
     /// Counts the changes of the second factor, so that no sign-in that is under way misses one.
     pub(crate) factor_epoch: i64,
     pub(crate) disabled_at: Option<Timestamp>,
+    /// The tag of the language that the user chose.
+    pub(crate) language: Option<String>,
 }
 
 impl fmt::Debug for Account {

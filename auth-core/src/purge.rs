@@ -25,6 +25,8 @@ pub struct Purged {
     pub messages: u64,
     /// Links that have expired.
     pub one_time_tokens: u64,
+    /// Notes on the sessions of deleted users, of which every instance has heard by now.
+    pub revocations: u64,
     /// Sessions that ended so long ago that no access token of theirs can be good.
     pub sessions: u64,
     /// Signing keys that were replaced so long ago.
@@ -58,6 +60,7 @@ impl Auth {
             (&purge::EVENTS, old_events, &mut purged.events),
             (&purge::MESSAGES, now.minus(KEPT), &mut purged.messages),
             (&purge::ONE_TIME_TOKENS, now, &mut purged.one_time_tokens),
+            (&purge::REVOCATIONS, outlived, &mut purged.revocations),
             (&purge::SESSIONS, outlived, &mut purged.sessions),
             (&purge::SIGNING_KEYS, outlived, &mut purged.signing_keys),
             (&purge::USERNAME_HOLDS, now, &mut purged.username_holds),

@@ -52,8 +52,13 @@ impl Revocations {
     pub(crate) fn since(&self, now: Timestamp) -> Timestamp {
         // A transaction commits some time after the instant that it writes down.
         let known = self.lock().synced_at.map(|synced_at| synced_at.minus(COMMIT));
-        let all = now.minus(self.kept);
+        let all = self.oldest(now);
         known.map_or(all, |known| known.max(all))
+    }
+
+    /// When the oldest revocation took place of which an access token may still speak.
+    pub(crate) fn oldest(&self, now: Timestamp) -> Timestamp {
+        now.minus(self.kept)
     }
 
     /// Whether the session was revoked; `None` if only the database can tell.

@@ -40,6 +40,7 @@ pub(crate) struct Templates {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PageKind {
     ActivateAccount,
+    ConfirmEmailChange,
     ResetPassword,
 }
 
@@ -123,6 +124,7 @@ impl Templates {
     ) -> Result<Page, TemplateError> {
         let file = match page {
             PageKind::ActivateAccount => "pages/activate_account.html",
+            PageKind::ConfirmEmailChange => "pages/confirm_email_change.html",
             PageKind::ResetPassword => "pages/reset_password.html",
         };
         let script = &self.assets[files::TOKEN_SCRIPT];
@@ -376,8 +378,9 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
      form-action 'none'";
 
-const PAGES: [&str; 4] = [
+const PAGES: [&str; 5] = [
     "pages/activate_account.html",
+    "pages/confirm_email_change.html",
     "pages/docs.html",
     "pages/mailbox.html",
     "pages/reset_password.html",

@@ -17,6 +17,13 @@ CREATE INDEX auth_challenges_expiry ON auth_challenges (expires_at);
 CREATE INDEX auth_attempts_expiry ON auth_attempts (expires_at);
 CREATE INDEX auth_username_holds_expiry ON auth_username_holds (held_until);
 
+-- The sessions of deleted users, of which other instances still have to hear.
+CREATE TABLE auth_revocations (
+    session_id BLOB PRIMARY KEY NOT NULL,
+    revoked_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX auth_revocations_revoked ON auth_revocations (revoked_at);
+
 ALTER TABLE auth_messages ADD COLUMN language TEXT;
 CREATE INDEX auth_messages_settled ON auth_messages (COALESCE(sent_at, failed_at))
     WHERE sent_at IS NOT NULL OR failed_at IS NOT NULL;

@@ -1,7 +1,7 @@
 "use strict";
 
-// Drives a page that is opened from a mailed link: `#act` spends the link's token, `#request` asks
-// for a new link. All texts, paths and fields are in the page: `#words` has what to say to which code.
+// Drives a page that is opened from a mailed link: `#act` spends the link's token, `#request`, if
+// there is one, asks for a new link. All texts, paths and fields are in the page: `#words` has what to say to which code.
 
 const main = document.querySelector("main");
 const words = document.getElementById("words").dataset;
@@ -15,7 +15,7 @@ let token = null;
 // A link that is pasted over the address of an open page changes the fragment and loads nothing.
 addEventListener("hashchange", start);
 act.addEventListener("submit", (event) => submit(event, () => ({ token })));
-request.addEventListener("submit", (event) => submit(event, () => ({})));
+request?.addEventListener("submit", (event) => submit(event, () => ({})));
 for (const toggle of main.querySelectorAll("[data-shows]")) {
   toggle.addEventListener("change", () => mask(toggle));
 }

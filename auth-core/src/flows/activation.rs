@@ -97,7 +97,7 @@ impl Auth {
         if hash.is_some() {
             unit.record(EventKind::AuthnPasswordChange).user(user_id).detail("by", "activation");
         }
-        unit.send(self.message(MessageKind::Welcome, &user.email, user.username.as_deref(), now));
+        unit.send(self.message_to(&user, MessageKind::Welcome, now));
         unit.commit().await
     }
 

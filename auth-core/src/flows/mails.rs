@@ -8,10 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::auth::Unit;
 use crate::crypto::digest::Digest;
 use crate::model::Account;
-use crate::store::{Addressee, NewToken, Purpose};
+use crate::store::{Addressee, NewEmail, NewToken, Purpose};
 use crate::{
-    Auth, Client, EmailAddress, EventKind, Message, MessageId, MessageKind, OneTimeToken, Result,
-    Timestamp,
+    Auth, Client, EmailAddress, EventKind, Language, Message, MessageId, MessageKind, OneTimeToken,
+    Result, Timestamp,
 };
 
 impl Auth {
@@ -29,10 +29,21 @@ impl Auth {
         message
     }
 
+    /// The same to a user, in the language that they chose.
+    pub(super) fn message_to(
+        &self,
+        user: &Addressee,
+        kind: MessageKind,
+        now: Timestamp,
+    ) -> Message {
+        let mut message = self.message(kind, &user.email, user.username.as_deref(), now);
+        message.language = user.language.as_deref().and_then(|tag| Language::parse(tag).ok());
+        message
+    }
+
     /// Queues a notice to the user of `account`.
     pub(crate) fn notify(&self, unit: &mut Unit<'_>, kind: MessageKind, account: &Account) {
-        let user = &account.user;
-        unit.send(self.message(kind, &user.email, user.username.as_deref(), self.now()));
+        unit.send(self.message_to(&Addressee::from(account), kind, self.now()));
     }
 
     /// Issues a token in place of an earlier one of its purpose, and queues the mail that carries it.
@@ -43,11 +54,9 @@ impl Auth {
         purpose: Purpose,
         now: Timestamp,
     ) -> Result<()> {
-        let (kind, lifetime) = match purpose {
-            Purpose::Activation => (MessageKind::Activation, self.0.config.activation_lifetime),
-            Purpose::PasswordReset => (MessageKind::PasswordReset, self.0.config.reset_lifetime),
-        };
-        self.send_token(unit, user, purpose, (kind, lifetime), now).await
+        let message = self.link(unit, user, purpose, None, now).await?;
+        unit.send(message);
+        Ok(())
     }
 
     /// The same, in a mail of that kind, for that long.
@@ -56,19 +65,57 @@ impl Auth {
         unit: &mut Unit<'_>,
         user: &Addressee,
         purpose: Purpose,
-        (kind, lifetime): (MessageKind, Duration),
+        mail: (MessageKind, Duration),
         now: Timestamp,
     ) -> Result<()> {
-        let token = OneTimeToken::generate(&*self.0.random);
-        let expires_at = now.plus(lifetime);
-        let digest = Digest::of(token.expose().as_bytes());
-        unit.tx().insert_token(&NewToken { user_id: user.id, purpose, digest, expires_at }).await?;
-        unit.record(EventKind::AuthnTokenCreated).user(user.id).detail("purpose", purpose.as_str());
-        let mut message = self.message(kind, &user.email, user.username.as_deref(), now);
-        message.token = Some(token);
-        message.not_after = Some(expires_at);
+        let message = self.token_mail(unit, user, purpose, mail, None, now).await?;
         unit.send(message);
         Ok(())
+    }
+
+    /// Issues a token in place of an earlier one of its purpose, and returns the mail that would
+    /// carry it.
+    pub(super) async fn link(
+        &self,
+        unit: &mut Unit<'_>,
+        user: &Addressee,
+        purpose: Purpose,
+        new_email: Option<&EmailAddress>,
+        now: Timestamp,
+    ) -> Result<Message> {
+        let config = &self.0.config;
+        let (kind, lifetime) = match purpose {
+            Purpose::Activation => (MessageKind::Activation, config.activation_lifetime),
+            Purpose::EmailChange => (MessageKind::EmailChange, config.email_change_lifetime),
+            Purpose::PasswordReset => (MessageKind::PasswordReset, config.reset_lifetime),
+        };
+        self.token_mail(unit, user, purpose, (kind, lifetime), new_email, now).await
+    }
+
+    async fn token_mail(
+        &self,
+        unit: &mut Unit<'_>,
+        user: &Addressee,
+        purpose: Purpose,
+        (kind, lifetime): (MessageKind, Duration),
+        new_email: Option<&EmailAddress>,
+        now: Timestamp,
+    ) -> Result<Message> {
+        let token = OneTimeToken::generate(&*self.0.random);
+        let expires_at = now.plus(lifetime);
+        let new = NewToken {
+            user_id: user.id,
+            purpose,
+            digest: Digest::of(token.expose().as_bytes()),
+            new_email: new_email.map(NewEmail::from),
+            expires_at,
+        };
+        unit.tx().insert_token(&new).await?;
+        unit.record(EventKind::AuthnTokenCreated).user(user.id).detail("purpose", purpose.as_str());
+        let mut message = self.message_to(user, kind, now);
+        message.token = Some(token);
+        message.not_after = Some(expires_at);
+        Ok(message)
     }
 
     /// Counts a mail against what an address may be sent, whether or not it has a user, and returns
@@ -127,7 +174,7 @@ impl Auth {
         }
         let account = account.filter(|account| account.disabled_at.is_none() && eligible(account));
         if let Some(account) = account.filter(|_| within_limits) {
-            let user = Addressee::from(account);
+            let user = Addressee::from(&account);
             self.send_link(&mut unit, &user, purpose, now).await?;
         } else {
             // As many writes as for somebody who is mailed a link.
@@ -137,13 +184,24 @@ impl Auth {
     }
 }
 
-impl From<Account> for Addressee {
-    fn from(account: Account) -> Self {
-        let user = account.user;
+impl From<&Account> for Addressee {
+    fn from(account: &Account) -> Self {
+        let user = &account.user;
         // Mail goes to the spelling on record, never to one that a request brought.
-        Self { id: user.id, email: user.email, username: user.username }
+        Self {
+            id: user.id,
+            email: user.email.clone(),
+            username: user.username.clone(),
+            language: account.language.clone(),
+        }
     }
 }
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+impl From<&EmailAddress> for NewEmail {
+    fn from(email: &EmailAddress) -> Self {
+        Self { email: email.original().to_owned(), email_canonical: email.canonical().to_owned() }
+    }
+}
+
+pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);

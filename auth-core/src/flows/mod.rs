@@ -8,9 +8,11 @@ mod activation;
 mod delivery;
 mod development;
 mod discovery;
+mod email_change;
 mod invitation;
 mod issuance;
 mod mails;
+mod password_change;
 mod password_reset;
 pub(crate) mod passwords;
 mod reauthentication;
@@ -28,6 +30,7 @@ use tokio::time::Instant;
 
 pub use activation::Activate;
 pub use issuance::Tokens;
+pub use password_change::ChangePassword;
 pub use password_reset::ResetPassword;
 pub use reauthentication::Reauthenticate;
 pub use sign_in::{Challenge, SignIn, SignedIn};
@@ -62,7 +65,13 @@ pub(crate) static SECTIONS: &[(&str, &[&[Endpoint]])] = &[
     ),
     (
         "Account and sessions",
-        &[account::ENDPOINTS, reauthentication::ENDPOINTS, sessions::ENDPOINTS],
+        &[
+            account::ENDPOINTS,
+            reauthentication::ENDPOINTS,
+            password_change::ENDPOINTS,
+            email_change::ENDPOINTS,
+            sessions::ENDPOINTS,
+        ],
     ),
     ("Service", &[discovery::ENDPOINTS]),
 ];
@@ -100,11 +109,14 @@ struct Recipient {
 
 /// Reads an address that a mail is asked for.
 pub(crate) fn email(text: &str) -> Result<EmailAddress> {
-    if text.is_empty() {
-        return Err(Error::field(FieldError::required("#/email")));
-    }
+    email_at("#/email", text)
+}
+
+/// The same where it stands in another place of the request.
+fn email_at(pointer: &'static str, text: &str) -> Result<EmailAddress> {
+    required(pointer, text.is_empty())?;
     EmailAddress::parse(text)
-        .map_err(|error| Error::field(FieldError::new("#/email", "invalid", error.to_string())))
+        .map_err(|error| Error::field(FieldError::new(pointer, "invalid", error.to_string())))
 }
 
 fn required(pointer: &'static str, is_empty: bool) -> Result<()> {

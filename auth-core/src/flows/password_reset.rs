@@ -112,7 +112,7 @@ impl Auth {
             unit.record(EventKind::UserActivated).user(user_id);
         }
         let kind = MessageKind::PasswordChanged;
-        unit.send(self.message(kind, &user.email, user.username.as_deref(), now));
+        unit.send(self.message_to(&user, kind, now));
         unit.commit().await
     }
 }

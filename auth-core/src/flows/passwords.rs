@@ -81,15 +81,16 @@ impl Auth {
         Ok(())
     }
 
-    /// Checks the password of who is signed in already; a wrong one is recorded.
+    /// Checks the password of who is signed in already; a wrong one is recorded as `failure`.
     pub(super) async fn check_own_password(
         &self,
         session: &CurrentSession,
         password: Password,
+        failure: EventKind,
     ) -> Result<()> {
         let checked = self.check_password(Some(session.account()), password).await;
         if let Err(Error::InvalidCredentials) = &checked {
-            self.note(&session.client, EventKind::AuthnLoginFail, |event| {
+            self.note(&session.client, failure, |event| {
                 event.user(session.user().id).session(session.id()).detail("reason", "password");
             })
             .await?;

@@ -57,7 +57,7 @@ impl Auth {
         if password.expose().is_empty() {
             return Err(Error::field(FieldError::required("#/password")));
         }
-        self.check_own_password(&session, password).await?;
+        self.check_own_password(&session, password, EventKind::AuthnLoginFail).await?;
         let (amr, used) = if account.user.two_factor_enabled {
             let code = code
                 .filter(|code| !code.expose().is_empty())
@@ -81,7 +81,7 @@ impl Auth {
             .renew_session(
                 session.id(),
                 (account.password_epoch, account.factor_epoch),
-                amr.as_str(),
+                (Some(amr.as_str()), now),
                 &renewal,
             )
             .await?

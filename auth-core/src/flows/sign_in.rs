@@ -156,8 +156,8 @@ impl Auth {
             remembered,
             expires_at: now.plus(expires_in),
         };
-        self.0.store.write().await?.insert_challenge(&challenge).await?;
-        Ok(Challenge { token, expires_in })
+        let begun = self.0.store.write().await?.insert_challenge(&challenge).await?;
+        if begun { Ok(Challenge { token, expires_in }) } else { Err(STALE) }
     }
 }
 

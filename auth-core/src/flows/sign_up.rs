@@ -8,7 +8,7 @@ use crate::config::Usernames;
 use crate::crypto::password::PasswordHash;
 use crate::http::input::json;
 use crate::http::reply::{Status, accepted};
-use crate::store::{Addressee, NewUser, Purpose};
+use crate::store::{NewUser, Purpose};
 use crate::{
     Auth, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, MessageKind, OneTimeToken,
     Password, ProblemCode, Registration, Request, Response, Result, UserId, Username,
@@ -144,9 +144,7 @@ impl Auth {
                 && account.disabled_at.is_none()
             {
                 unit.record(EventKind::UserRefused).user(account.user.id).detail("reason", "taken");
-                let Addressee { email, username, .. } = Addressee::from(account);
-                let kind = MessageKind::AlreadyRegistered;
-                unit.send(self.message(kind, &email, username.as_deref(), now));
+                self.notify(&mut unit, MessageKind::AlreadyRegistered, &account);
             }
         } else {
             // No new token, which would only take the mailed one away; but whoever spends that one

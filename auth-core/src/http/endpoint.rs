@@ -79,6 +79,14 @@ macro_rules! described {
 }
 
 impl Endpoint {
+    pub(crate) const fn delete(
+        path: &'static str,
+        summary: &'static str,
+        handler: Handler,
+    ) -> Self {
+        Self::new(Method::DELETE, path, summary, handler)
+    }
+
     pub(crate) const fn get(path: &'static str, summary: &'static str, handler: Handler) -> Self {
         Self::new(Method::GET, path, summary, handler)
     }

@@ -56,11 +56,7 @@ impl Operator<'_> {
     pub async fn delete(&self, id: UserId) -> Result<()> {
         let mut unit = self.auth.begin(self).await?;
         let account = self.locked(&mut unit, id).await?;
-        let ended = unit.tx().revoke_sessions(id, None, self.auth.now()).await?;
-        unit.end_sessions(id, ended, "deleted");
-        unit.tx().delete_user(id).await?;
-        unit.record(EventKind::UserDeleted).user(id);
-        self.auth.notify(&mut unit, MessageKind::AccountDeleted, &account);
+        self.auth.remove_user(&mut unit, &account).await?;
         unit.commit().await
     }
 
@@ -147,7 +143,7 @@ impl Operator<'_> {
             let detail = "This user is disabled.";
             return Err(Error::field(FieldError::new("#/user", "disabled", detail)));
         }
-        let (user, now) = (Addressee::from(account), self.auth.now());
+        let (user, now) = (Addressee::from(&account), self.auth.now());
         self.auth.send_link(&mut unit, &user, Purpose::PasswordReset, now).await?;
         unit.commit().await
     }

@@ -107,6 +107,7 @@ impl Operator<'_> {
             id,
             email: address.original().to_owned(),
             username: username.as_ref().map(Username::original).map(str::to_owned),
+            language: new.language.map(str::to_owned),
         };
         if !activated {
             self.auth.send_link(&mut unit, &addressee, Purpose::Activation, now).await?;

@@ -264,6 +264,11 @@ impl StoreError {
             .is_some_and(|code| code == "42501")
     }
 
+    /// Whether the statement would have given two rows what only one may have.
+    pub(crate) fn is_unique_violation(&self) -> bool {
+        self.0.as_database_error().is_some_and(|error| error.is_unique_violation())
+    }
+
     /// Returns whether the same request may succeed later: the database is away, busy or full.
     #[must_use]
     pub fn is_temporary(&self) -> bool {

@@ -5,6 +5,7 @@
 //! whichever database the connection belongs to. What is checked and changed, is checked and changed
 //! by one statement whose row count decides; what takes several statements locks the user's row first.
 
+mod account_changes;
 mod attempts;
 mod connect;
 mod events;
@@ -37,7 +38,7 @@ pub(crate) use events::EventFilter;
 pub(crate) use exports::{KeptCredentials, KeptHold, KeptMail, KeptSession, KeptToken};
 pub(crate) use imports::ImportedRow;
 pub(crate) use messages::{MessageFilter, MessageRow};
-pub(crate) use one_time_tokens::{NewToken, Purpose};
+pub(crate) use one_time_tokens::{NewEmail, NewToken, Purpose};
 pub(crate) use sessions::{Authenticated, NewSession, Renewal, Rotated, Rotation};
 pub(crate) use signing_keys::KeyRow;
 pub(crate) use two_factor::{EnrolmentRow, NewChallenge};

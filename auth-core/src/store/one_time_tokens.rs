@@ -10,6 +10,7 @@ use crate::{Timestamp, UserId};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Purpose {
     Activation,
+    EmailChange,
     PasswordReset,
 }
 
@@ -17,6 +18,7 @@ impl Purpose {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Activation => "activation",
+            Self::EmailChange => "email_change",
             Self::PasswordReset => "password_reset",
         }
     }
@@ -26,7 +28,18 @@ pub(crate) struct NewToken {
     pub(crate) user_id: UserId,
     pub(crate) purpose: Purpose,
     pub(crate) digest: Digest,
+    /// The address that an [`EmailChange`](Purpose::EmailChange) is to set.
+    pub(crate) new_email: Option<NewEmail>,
     pub(crate) expires_at: Timestamp,
+}
+
+/// An address that is to become a user's.
+#[derive(sqlx::FromRow)]
+pub(crate) struct NewEmail {
+    #[sqlx(rename = "new_email")]
+    pub(crate) email: String,
+    #[sqlx(rename = "new_email_canonical")]
+    pub(crate) email_canonical: String,
 }
 
 /// A token is good for the address and the password it was issued under, of a user in good standing.
@@ -43,18 +56,23 @@ impl Connection {
     /// earlier one of the same purpose.
     pub(crate) async fn insert_token(&mut self, new: &NewToken) -> Result<(), StoreError> {
         let sql = "INSERT INTO auth_one_time_tokens
-                       (user_id, purpose, digest, email, password_epoch, expires_at)
-                   SELECT id, $2, $3, email_canonical, password_epoch, $4
+                       (user_id, purpose, digest, email, password_epoch, expires_at,
+                        new_email, new_email_canonical)
+                   SELECT id, $2, $3, email_canonical, password_epoch, $4, $5, $6
                    FROM auth_users WHERE id = $1
                    ON CONFLICT (user_id, purpose) DO UPDATE
                    SET digest = excluded.digest, email = excluded.email,
-                       password_epoch = excluded.password_epoch, expires_at = excluded.expires_at";
+                       password_epoch = excluded.password_epoch, expires_at = excluded.expires_at,
+                       new_email = excluded.new_email,
+                       new_email_canonical = excluded.new_email_canonical";
         on!(self, |db| {
             query(sql)
                 .bind(new.user_id)
                 .bind(new.purpose.as_str())
                 .bind(new.digest.as_bytes())
                 .bind(new.expires_at)
+                .bind(new.new_email.as_ref().map(|new| &new.email))
+                .bind(new.new_email.as_ref().map(|new| &new.email_canonical))
                 .execute(db)
                 .await?;
         });
@@ -101,5 +119,34 @@ impl Connection {
             .bind(now)
             .fetch_optional(db)
             .await?))
+    }
+
+    /// Takes the token of an e-mail change, and returns the address that it was issued for.
+    pub(crate) async fn consume_email_change(
+        &mut self,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<Option<NewEmail>, StoreError> {
+        let sql = concat!(
+            "DELETE FROM auth_one_time_tokens AS k
+             WHERE EXISTS (SELECT 1 FROM auth_users u WHERE u.id = k.user_id AND ",
+            good!(),
+            ") RETURNING new_email, new_email_canonical"
+        );
+        Ok(on!(self, |db| query_as(sql)
+            .bind(digest.as_bytes())
+            .bind(Purpose::EmailChange.as_str())
+            .bind(now)
+            .fetch_optional(db)
+            .await?))
+    }
+
+    /// Voids every token of the user.
+    pub(crate) async fn delete_tokens(&mut self, user_id: UserId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM auth_one_time_tokens WHERE user_id = $1";
+        on!(self, |db| {
+            query(sql).bind(user_id).execute(db).await?;
+        });
+        Ok(())
     }
 }

@@ -46,6 +46,7 @@ pub(crate) const MESSAGES: Rule = rule!(
 );
 pub(crate) const ONE_TIME_TOKENS: Rule =
     rule!("auth_one_time_tokens", "digest", "expires_at <= $1");
+pub(crate) const REVOCATIONS: Rule = rule!("auth_revocations", "session_id", "revoked_at <= $1");
 pub(crate) const SESSIONS: Rule =
     rule!("auth_sessions", "id", "expires_at <= $1 OR idle_expires_at <= $1 OR revoked_at <= $1");
 pub(crate) const SIGNING_KEYS: Rule = rule!(

@@ -234,7 +234,9 @@ impl Connection {
         &mut self,
         since: Timestamp,
     ) -> Result<Vec<(SessionId, Timestamp)>, StoreError> {
-        let sql = "SELECT id, revoked_at FROM auth_sessions WHERE revoked_at > $1";
+        let sql = "SELECT id, revoked_at FROM auth_sessions WHERE revoked_at > $1
+                   UNION ALL
+                   SELECT session_id, revoked_at FROM auth_revocations WHERE revoked_at > $1";
         Ok(on!(self, |db| query_as(sql).bind(since).fetch_all(db).await?))
     }
 
@@ -290,18 +292,19 @@ impl Connection {
         Ok(sessions)
     }
 
-    /// Notes that a session has proven its factors again, and starts its family of refresh tokens
-    /// anew, so that the tokens from before are worth nothing.
+    /// Starts the family of a session's refresh tokens anew, so that the tokens from before are
+    /// worth nothing, and notes how and when it has proven its factors; without `amr` as before.
     pub(crate) async fn renew_session(
         &mut self,
         id: SessionId,
         (password_epoch, factor_epoch): (i64, i64),
-        amr: &str,
+        (amr, authenticated_at): (Option<&str>, Timestamp),
         renewal: &Renewal,
     ) -> Result<Option<Rotated>, StoreError> {
         let sql = "UPDATE auth_sessions
-                   SET family = $3, refresh = $4, previous = NULL, rotated_at = NULL, amr = $5,
-                       authenticated_at = $6, last_used_at = $6, idle_expires_at = $7
+                   SET family = $3, refresh = $4, previous = NULL, rotated_at = NULL,
+                       amr = COALESCE($5, amr), authenticated_at = $9, last_used_at = $6,
+                       idle_expires_at = $7
                    WHERE id = $1 AND revoked_at IS NULL
                      AND expires_at > $6 AND idle_expires_at > $6
                      AND EXISTS (SELECT 1 FROM auth_users u
@@ -318,6 +321,7 @@ impl Connection {
             .bind(renewal.now)
             .bind(renewal.idle_expires_at)
             .bind(factor_epoch)
+            .bind(authenticated_at)
             .fetch_optional(db)
             .await?))
     }

@@ -38,20 +38,26 @@ pub(crate) struct EnrolmentRow {
 }
 
 impl Connection {
-    pub(crate) async fn insert_challenge(&mut self, new: &NewChallenge) -> Result<(), StoreError> {
-        let sql = "INSERT INTO auth_challenges (digest, user_id, password_epoch, tries, expires_at, remembered)
-                   VALUES ($1, $2, $3, 0, $4, $5)";
-        on!(self, |db| {
-            query(sql)
-                .bind(new.digest.as_bytes())
-                .bind(new.user_id)
-                .bind(new.password_epoch)
-                .bind(new.expires_at)
-                .bind(new.remembered)
-                .execute(db)
-                .await?;
-        });
-        Ok(())
+    /// Begins a challenge; false if the user is deleted by now.
+    pub(crate) async fn insert_challenge(
+        &mut self,
+        new: &NewChallenge,
+    ) -> Result<bool, StoreError> {
+        let inserted = on!(self, |db, sql:
+            "INSERT INTO auth_challenges
+                 (digest, user_id, password_epoch, tries, expires_at, remembered)
+             SELECT $1, u.id, $3, 0, $4, $5 FROM auth_users u WHERE u.id = $2",
+            postgres: " FOR KEY SHARE OF u"
+        | query(sql)
+            .bind(new.digest.as_bytes())
+            .bind(new.user_id)
+            .bind(new.password_epoch)
+            .bind(new.expires_at)
+            .bind(new.remembered)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(inserted == 1)
     }
 
     /// Takes one of the challenge's tries; `None` if it is unknown, expired or out of them.

@@ -90,13 +90,6 @@ impl Connection {
         Ok(enabled == 1)
     }
 
-    /// Deletes a user and all that is theirs.
-    pub(crate) async fn delete_user(&mut self, id: UserId) -> Result<bool, StoreError> {
-        let sql = "DELETE FROM auth_users WHERE id = $1";
-        let deleted = on!(self, |db| query(sql).bind(id).execute(db).await?.rows_affected());
-        Ok(deleted == 1)
-    }
-
     pub(crate) async fn set_roles(
         &mut self,
         id: UserId,

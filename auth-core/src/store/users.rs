@@ -19,6 +19,8 @@ pub(crate) struct Addressee {
     pub(crate) id: UserId,
     pub(crate) email: String,
     pub(crate) username: Option<String>,
+    /// The tag of the language that they chose.
+    pub(crate) language: Option<String>,
 }
 
 /// The columns of an [`Account`], of `auth_users u`. Each by its name: a statement that is prepared
@@ -26,7 +28,7 @@ pub(crate) struct Addressee {
 macro_rules! account_columns {
     () => {
         "u.id, u.email, u.email_canonical, u.username, u.password_hash, u.password_epoch,
-         u.factor_epoch, u.roles, u.activated_at, u.disabled_at, u.created_at,
+         u.factor_epoch, u.roles, u.language, u.activated_at, u.disabled_at, u.created_at,
          EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id) AS two_factor_enabled"
     };
 }
@@ -104,7 +106,7 @@ impl Connection {
                        username_canonical = excluded.username_canonical, password_hash = NULL,
                        password_epoch = auth_users.password_epoch + 1
                    WHERE auth_users.activated_at IS NULL AND auth_users.disabled_at IS NULL
-                   RETURNING id, email, username";
+                   RETURNING id, email, username, language";
         Ok(on!(self, |db| query_as(sql)
             .bind(new.id)
             .bind(new.email.original())
@@ -144,7 +146,7 @@ impl Connection {
                        password_epoch = password_epoch + CASE WHEN $3 IS NULL THEN 0 ELSE 1 END
                    WHERE id = $1 AND activated_at IS NULL AND disabled_at IS NULL
                      AND COALESCE($3, password_hash) IS NOT NULL
-                   RETURNING id, email, username";
+                   RETURNING id, email, username, language";
         Ok(on!(self, |db| query_as(sql)
             .bind(id)
             .bind(now)
@@ -168,7 +170,7 @@ impl Connection {
                                                  ELSE username_canonical END,
                        activated_at = COALESCE(activated_at, $3)
                    WHERE id = $1 AND disabled_at IS NULL
-                   RETURNING id, email, username";
+                   RETURNING id, email, username, language";
         Ok(on!(self, |db| query_as(sql)
             .bind(id)
             .bind(password_hash)

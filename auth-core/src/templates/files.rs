@@ -165,6 +165,7 @@ pub(super) const TEMPLATES: &[(&str, &str)] = embedded![
     "email/welcome.subject",
     "email/welcome.txt",
     "pages/activate_account.html",
+    "pages/confirm_email_change.html",
     "pages/docs.html",
     "pages/layout.html",
     "pages/mailbox.html",

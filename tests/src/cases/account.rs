@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 
+use super::assertions::assert_problem;
+use super::probes::assert_refused;
 use crate::App;
 
 pub(super) fn who_is_signed_in_is_shown(app: &App) {
@@ -37,3 +39,25 @@ pub(super) fn somebody_elses_token_shows_somebody_else(app: &App) {
     assert_eq!(app.get("/me", Some(&of_bob.access)).json()["email"], bob.email);
     assert_eq!(app.get("/me", Some(&of_eve.access)).json()["email"], eve.email);
 }
+
+pub(super) fn mails_come_in_the_language_that_was_chosen(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    let choose = |body| app.post_as(&tokens.access, "/change-language", body);
+    let subject = |expected: &str| {
+        app.post("/request-password-reset", json!({ "email": person.email }));
+        let mails = app.mails();
+        assert_eq!(mails[0].subject, expected);
+    };
+    subject("Reset your Auth password");
+    assert_eq!(choose(json!({ "language": "de-AT" })).status, 204);
+    subject(GERMAN);
+    for (body, code) in [(json!({}), "required"), (json!({ "language": "tlh" }), "invalid")] {
+        assert_refused(&choose(body), "#/language", code);
+    }
+    subject(GERMAN);
+    let nobody = app.post("/change-language", json!({ "language": "fr" }));
+    assert_problem(&nobody, 401, "unauthenticated");
+}
+
+const GERMAN: &str = "Setzen Sie Ihr Passwort bei Auth zurück";

@@ -24,6 +24,15 @@ pub(super) fn the_manual_lists_the_problems() {
 /// Reads the first two columns of the table between `<!-- name -->` and `<!-- /name -->`.
 #[track_caller]
 fn table(file: &str, name: &str, columns: &[&str]) -> Vec<String> {
+    let rows = rows(file, name, columns);
+    rows.iter()
+        .map(|row| format!("{} {}", row[0].trim_matches('`'), row[1].trim_matches('`')))
+        .collect()
+}
+
+/// Reads the table between `<!-- name -->` and `<!-- /name -->`, of which no cell is empty.
+#[track_caller]
+pub(super) fn rows(file: &str, name: &str, columns: &[&str]) -> Vec<Vec<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
     let table = text
@@ -38,7 +47,7 @@ fn table(file: &str, name: &str, columns: &[&str]) -> Vec<String> {
         let cells = cells(line);
         let full = cells.len() == columns.len() && cells.iter().all(|cell| !cell.is_empty());
         assert!(full, "{file}: {line}");
-        format!("{} {}", cells[0].trim_matches('`'), cells[1].trim_matches('`'))
+        cells.into_iter().map(str::to_owned).collect()
     };
     lines.map(row).collect()
 }

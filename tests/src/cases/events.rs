@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::operators::id_of;
 use super::probes::{OTHER_PASSWORD, refresh, reset_token, try_sign_in};
-use crate::App;
 use crate::adapters::block_on;
+use crate::{App, Request};
 
 pub(super) fn each_step_is_written_down(apps: &[App]) {
     let app = &apps[0];
@@ -95,6 +95,36 @@ pub(super) fn each_step_is_written_down(apps: &[App]) {
     log.expect(&[]);
 }
 
+pub(super) fn each_change_of_an_account_is_written_down(apps: &[App]) {
+    let app = &apps[0];
+    let person = app.user();
+    let (tokens, other) = (app.sign_in(&person), app.sign_in(&person));
+    let mut log = Log::of(app);
+    let post = |path, body| app.post_as(&tokens.access, path, body);
+    let passwords = |current: &str| {
+        post(
+            "/change-password",
+            json!({ "current_password": current, "new_password": OTHER_PASSWORD }),
+        )
+    };
+    assert_eq!(passwords("wrong").status, 401);
+    log.expect(&["authn_password_change_fail password"]);
+    assert_eq!(passwords(&person.password).status, 200);
+    log.expect(&["session_revoked password_changed", "authn_password_change change"]);
+    refresh(app, &other.refresh);
+    let new_email = app.stranger().email;
+    post("/change-email", json!({ "new_email": new_email }));
+    log.expect(&["authn_token_created email_change"]);
+    let token = app.mailed_token(&new_email);
+    app.post("/confirm-email-change", json!({ "token": token }));
+    log.expect(&["user_updated email"]);
+    post("/change-language", json!({ "language": "fr" }));
+    log.expect(&["user_updated language"]);
+    let gone = app.send(&Request::new("DELETE", "/me").bearer(&tokens.access));
+    assert_eq!(gone.status, 204);
+    log.expect(&["session_revoked deleted", "user_deleted "]);
+}
+
 pub(super) fn a_limit_that_is_reached_is_written_down(apps: &[App]) {
     let app = apps[0].beside(App::config().wrong_codes(1_u32).mails_per_hour(1_u32), |it| it);
     let person = app.user();
@@ -122,7 +152,7 @@ pub(super) fn an_event_says_who_and_from_where_and_nothing_personal(apps: &[App]
     let app = &apps[0];
     let person = app.user();
     let body = json!({ "email": person.email, "password": person.password });
-    let request = crate::Request::post("/sign-in", &body).header("user-agent", "curl/8.14.1");
+    let request = Request::post("/sign-in", &body).header("user-agent", "curl/8.14.1");
     let tokens = App::tokens(&app.send(&request));
     let id = id_of(app, &person);
     let query = EventQuery::new().user(id).limit(1);

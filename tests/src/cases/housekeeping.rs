@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::counting::{assert_tally, rows};
 use crate::adapters::block_on;
-use crate::{App, StoreKind};
+use crate::{App, Request, StoreKind};
 
 pub(super) fn what_is_over_is_deleted_and_nothing_else(apps: &[App]) {
     let app = &apps[0];
@@ -27,15 +27,19 @@ pub(super) fn what_is_over_is_deleted_and_nothing_else(apps: &[App]) {
     app.post("/sign-up", sign_up);
     app.mails();
     app.post("/sign-out", json!({ "refresh_token": enrolling.refresh }));
+    let deleted = app.sign_in(&app.user());
+    app.send(&Request::new("DELETE", "/me").bearer(&deleted.access));
+    app.mails();
 
     let owner = owner(app);
     let nothing = block_on(owner.purge()).expect("the owner may delete");
-    assert_eq!(format!("{nothing:?}").matches(": 0").count(), 10, "{nothing:?}");
+    assert_eq!(format!("{nothing:?}").matches(": 0").count(), 11, "{nothing:?}");
 
     app.clock.advance(hours(2));
     let purged = block_on(owner.purge()).expect("the owner may delete");
     assert_eq!((purged.challenges, purged.enrolments, purged.one_time_tokens), (1, 1, 1));
     assert_eq!(purged.sessions, 1, "of those the one that was signed out");
+    assert_eq!(purged.revocations, 1);
     assert_eq!((purged.username_holds, purged.users, purged.messages), (0, 0, 0));
     assert_tally(&[app.post("/access", json!({ "refresh_token": tokens.refresh }))], &[("200", 1)]);
 

@@ -13,9 +13,11 @@ mod cookies;
 mod cors;
 mod counting;
 mod cross_site;
+mod deletion;
 mod differential;
 mod documentation;
 mod documents;
+mod email_change;
 mod enrolment;
 mod events;
 mod extractors;
@@ -26,11 +28,13 @@ mod least_privilege;
 mod lifetimes;
 mod mails;
 mod malformed;
+mod matrix;
 mod mutations;
 mod operators;
 mod operators_reading;
 mod outbox;
 mod pages;
+mod password_change;
 mod password_reset;
 mod passwords;
 mod probes;
@@ -95,6 +99,7 @@ pub const CASES: &[Case] = table![
         who_is_signed_in_is_shown,
         it_is_what_the_database_knows_now,
         somebody_elses_token_shows_somebody_else,
+        mails_come_in_the_language_that_was_chosen,
     },
     activation::{
         a_link_activates_once,
@@ -130,6 +135,12 @@ pub const CASES: &[Case] = table![
         a_page_that_is_listed_is_no_stranger,
         the_hosts_own_routes_are_protected,
     },
+    deletion::{
+        nothing_of_the_user_stays_but_events,
+        the_address_and_the_name_are_free_at_once,
+        it_takes_a_recent_sign_in_and_no_input,
+        of_many_deletions_one_happens_and_nothing_breaks,
+    },
     documents::{
         the_key_set_has_public_members_only,
         the_description_lists_exactly_the_endpoints,
@@ -137,6 +148,18 @@ pub const CASES: &[Case] = table![
         health_says_whether_the_database_answers,
         head_is_get_without_a_body,
         the_reader_of_the_description_comes_from_here,
+    },
+    email_change::{
+        the_link_gives_the_account_its_new_address,
+        nobody_learns_whether_an_address_is_taken,
+        what_is_no_other_address_is_refused,
+        it_takes_a_recent_sign_in_and_so_many_an_hour,
+        a_link_dies_with_what_it_was_issued_for,
+        an_address_that_is_taken_meanwhile_stays_whose_it_is,
+        an_unproven_claim_gives_way_to_a_proof,
+        no_older_link_survives_and_changing_back_revives_none,
+        of_many_requests_each_link_proves_its_own_address,
+        of_many_who_want_an_address_one_gets_it,
     },
     enrolment::{
         an_enrolment_counts_for_nothing_until_it_is_confirmed,
@@ -193,6 +216,14 @@ pub const CASES: &[Case] = table![
         a_page_is_in_the_language_that_the_browser_asks_for,
         only_a_get_of_a_program_or_a_post_activates,
         the_development_mailbox_shows_what_was_mailed,
+    },
+    password_change::{
+        the_new_password_replaces_the_old,
+        a_wrong_current_password_changes_nothing,
+        a_password_that_is_not_acceptable_changes_nothing,
+        it_proves_no_more_than_was_proven,
+        what_was_under_way_with_the_old_password_is_void,
+        one_of_many_changes_wins,
     },
     password_reset::{
         asking_answers_the_same_for_everybody,
@@ -266,6 +297,7 @@ pub const CASES: &[Case] = table![
         a_code_is_good_once_and_never_an_earlier_one,
         a_code_has_one_meaning_however_it_is_spelt,
         a_challenge_has_five_tries,
+        a_wrong_code_is_told_once_a_day,
         wrong_codes_are_counted_over_everything_that_takes_one,
         a_right_code_clears_the_count,
         a_challenge_lives_for_five_minutes,
@@ -364,9 +396,11 @@ pub const COMPARISONS: &[Comparison] = table![
         what_is_wrong_is_said_in_one_sentence,
         a_reader_that_goes_away_is_no_fault,
     },
+    deletion::{another_instance_is_told_within_a_second},
     differential::{the_same_requests_have_the_same_answers},
     events::{
         each_step_is_written_down,
+        each_change_of_an_account_is_written_down,
         a_limit_that_is_reached_is_written_down,
         an_event_says_who_and_from_where_and_nothing_personal,
         an_event_is_never_changed,
@@ -396,6 +430,7 @@ pub const COMPARISONS: &[Comparison] = table![
         what_happened_can_be_added_to_and_read,
         a_schema_that_lacks_something_stays_as_it_is,
     },
+    matrix::{what_ends_what_is_as_the_manual_says},
     operators::{
         a_user_is_created_with_all_that_is_theirs,
         without_a_password_the_user_chooses_one,

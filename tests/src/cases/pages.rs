@@ -10,7 +10,9 @@ use super::assertions::assert_problem;
 use crate::{App, Reply, Request};
 
 pub(super) fn a_page_allows_its_own_script_and_style_and_nothing_else(app: &App) {
-    for (path, scripts) in [("/activate-account", 1), ("/reset-password", 1)] {
+    for (path, scripts) in
+        [("/activate-account", 1), ("/confirm-email-change", 1), ("/reset-password", 1)]
+    {
         let page = app.send(&Request::get(path).header("accept", BROWSER));
         assert_page(&page);
         assert_eq!(assert_policy(&page), scripts, "{path}");

@@ -15,6 +15,8 @@ pub(super) fn what_is_dangerous_needs_a_recent_sign_in(app: &App) {
         ("/disable-2fa", json!({ "code": "123456" })),
         ("/recovery-codes", json!({ "code": "123456" })),
         ("/sessions/revoke", json!({ "others": true })),
+        ("/change-password", json!({ "current_password": "x", "new_password": "x" })),
+        ("/change-email", json!({ "new_email": "x" })),
     ] {
         let reply = app.post_as(&tokens.access, path, body);
         assert_problem(&reply, 403, "reauthentication_required");

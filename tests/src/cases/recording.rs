@@ -58,6 +58,7 @@ pub(super) fn record(app: &App) -> Recording {
     recorder.use_cookies(&person);
     recorder.use_second_factor(&person, &access);
     recorder.forget_password(&person);
+    recorder.change_and_leave();
     recorder.send_nonsense();
     recorder.recording
 }
@@ -268,6 +269,47 @@ impl Recorder<'_> {
             self.post("/reset-password", &body);
         }
         self.post("/sign-in", &json!({ "email": person.email, "password": person.password }));
+        self.app.mails();
+    }
+
+    fn change_and_leave(&mut self) {
+        let person = self.app.user();
+        let new = Person {
+            email: self.app.stranger().email,
+            password: "nine brave kettles sing".to_owned(),
+        };
+        let (access, _) = self.sign_in(&person);
+        let passwords =
+            |current: &str, new: &str| json!({ "current_password": current, "new_password": new });
+        for body in [
+            json!({}),
+            passwords("x", &new.password),
+            passwords(&person.password, "short"),
+            passwords(&person.password, &person.password),
+            passwords(&person.password, &new.password),
+            passwords(&person.password, &new.password),
+        ] {
+            self.post_as(&access, "/change-password", &body);
+        }
+        for email in ["", "nobody", &person.email, &new.email] {
+            self.post_as(&access, "/change-email", &json!({ "new_email": email }));
+        }
+        let token = self.mailed(&new);
+        for token in ["", "x", &token, &token] {
+            self.post("/confirm-email-change", &json!({ "token": token }));
+        }
+        for language in ["", "x", "fr"] {
+            self.post_as(&access, "/change-language", &json!({ "language": language }));
+        }
+        let (access, _) = self.sign_in(&new);
+        for request in [
+            Request::new("DELETE", "/me").bearer(&access).json(&json!({ "sure": true })),
+            Request::new("DELETE", "/me").bearer(&access),
+            Request::new("DELETE", "/me").bearer(&access),
+        ] {
+            self.send(request);
+        }
+        self.host_routes(&access);
         self.app.mails();
     }
 

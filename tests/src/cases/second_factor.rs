@@ -104,6 +104,21 @@ pub(super) fn a_challenge_has_five_tries(app: &App) {
     assert_problem(&sixth, 401, "invalid_challenge");
 }
 
+/// Somebody has the password (ASVS 6.3.5).
+pub(super) fn a_wrong_code_is_told_once_a_day(app: &App) {
+    let (person, _, authenticator) = enrolled(app);
+    app.mails();
+    for (told, later) in [(1, 0), (0, 60), (0, 23 * 60 * 60), (1, 60 * 60)] {
+        app.clock.advance(Duration::from_secs(later));
+        let challenge = first_factor(app, &person);
+        assert_problem(&answer(app, &challenge, &wrong(app, &authenticator)), 401, "invalid_code");
+        let mails = app.mails();
+        assert_eq!(mails.len(), told, "{later} s later");
+        let expected = (MessageKind::SuspiciousSignIn, &person.email);
+        assert!(mails.iter().all(|mail| (mail.kind, &mail.to) == expected));
+    }
+}
+
 pub(super) fn wrong_codes_are_counted_over_everything_that_takes_one(app: &App) {
     let (person, tokens, authenticator) = enrolled(app);
     let wrong = wrong(app, &authenticator);

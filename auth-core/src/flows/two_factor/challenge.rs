@@ -2,12 +2,14 @@ use serde::Deserialize;
 
 use super::super::delivery::{SessionBody, deliver, end_replaced, wanted};
 use super::super::issuance::{Proof, Tokens};
+use super::super::mails::DAY;
 use super::super::required;
 use crate::crypto::digest::Digest;
 use crate::http::credentials::Delivery;
 use crate::http::input::json;
 use crate::{
-    Auth, ChallengeToken, Client, Code, Endpoint, Error, ProblemCode, Request, Response, Result,
+    Auth, ChallengeToken, Client, Code, Endpoint, Error, MessageKind, ProblemCode, Request,
+    Response, Result, Timestamp, UserId,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -38,7 +40,8 @@ pub struct SecondFactor {
 impl Auth {
     /// Completes a sign-in with its second factor.
     ///
-    /// A challenge has five tries and one success.
+    /// A challenge has five tries and one success. Somebody has the password by then: the first wrong
+    /// code of a day is told to the user by mail (ASVS 6.3.5).
     ///
     /// # Errors
     ///
@@ -54,14 +57,29 @@ impl Auth {
         let user_id = connection.try_challenge(&digest, TRIES, now).await?;
         drop(connection);
         let user_id = user_id.ok_or(Error::InvalidChallenge)?;
-        let used = self.evaluate_code(user_id, &code, client).await?;
+        let signed_in = self.meet_challenge(user_id, &digest, &code, client, now).await;
+        if let Err(Error::InvalidCode) = &signed_in {
+            self.warn_of_wrong_code(user_id, client, now).await?;
+        }
+        signed_in
+    }
+
+    async fn meet_challenge(
+        &self,
+        user_id: UserId,
+        digest: &Digest,
+        code: &Code,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<Tokens> {
+        let used = self.evaluate_code(user_id, code, client).await?;
         let account = self.0.store.read().await?.account(user_id).await?;
         let account = account.ok_or(Error::InvalidChallenge)?;
         let claims = self.0.hooks.claims(&account.user).await?;
 
         let mut unit = self.begin(client).await?;
         unit.tx().lock_user(user_id).await?;
-        let met = unit.tx().consume_challenge(&digest, now).await?;
+        let met = unit.tx().consume_challenge(digest, now).await?;
         let met = met.ok_or(Error::InvalidChallenge)?;
         self.spend_code(&mut unit, user_id, &used).await?;
         let account = unit.tx().account(user_id).await?.ok_or(Error::InvalidChallenge)?;
@@ -70,6 +88,23 @@ impl Auth {
         let issued = issued.ok_or(Error::InvalidChallenge)?;
         unit.commit().await?;
         self.tokens_with(issued, account.user, claims, now).await
+    }
+
+    async fn warn_of_wrong_code(
+        &self,
+        user_id: UserId,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut unit = self.begin(client).await?;
+        let subject = format!("suspicious-sign-ins:{user_id}");
+        let (count, _) = unit.tx().count_attempt(&subject, now.plus(DAY), now).await?;
+        if count == 1
+            && let Some(account) = unit.tx().account(user_id).await?
+        {
+            self.notify(&mut unit, MessageKind::SuspiciousSignIn, &account);
+        }
+        unit.commit().await
     }
 }
 

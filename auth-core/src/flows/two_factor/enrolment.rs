@@ -93,7 +93,10 @@ impl Auth {
             secret: sealed,
             expires_at: self.now().plus(expires_in),
         };
-        self.0.store.write().await?.insert_enrolment(&row).await?;
+        let mut unit = self.begin(&session.client).await?;
+        unit.lock(session).await?;
+        unit.tx().insert_enrolment(&row).await?;
+        unit.commit().await?;
         let url = otpauth_url(&*secret, &config.product_name, &user.email);
         Ok(Enrolment {
             secret: secret_base32(&*secret),

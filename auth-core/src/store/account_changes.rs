@@ -1,0 +1,95 @@
+//! What users change about themselves.
+
+use sqlx::{query, query_scalar};
+
+use super::{Connection, NewEmail, StoreError, on};
+use crate::model::Account;
+use crate::{Timestamp, UserId};
+
+impl Connection {
+    /// Sets the password of a user whose password of so far, of that epoch, was proven.
+    pub(crate) async fn change_password(
+        &mut self,
+        id: UserId,
+        password_epoch: i64,
+        password_hash: &str,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE auth_users SET password_hash = $3, password_epoch = password_epoch + 1
+                   WHERE id = $1 AND password_epoch = $2 AND disabled_at IS NULL";
+        let changed = on!(self, |db| query(sql)
+            .bind(id)
+            .bind(password_epoch)
+            .bind(password_hash)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(changed == 1)
+    }
+
+    /// Sets the address of a user, unless another has it.
+    pub(crate) async fn change_email(
+        &mut self,
+        id: UserId,
+        new: &NewEmail,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE auth_users SET email = $2, email_canonical = $3
+                   WHERE id = $1 AND disabled_at IS NULL
+                     AND NOT EXISTS (SELECT 1 FROM auth_users o
+                                     WHERE o.email_canonical = $3 AND o.id <> $1)";
+        let changed = on!(self, |db| query(sql)
+            .bind(id)
+            .bind(&new.email)
+            .bind(&new.email_canonical)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(changed == 1)
+    }
+
+    /// Deletes a user of that address who never proved it, other than the one to keep.
+    pub(crate) async fn delete_unproven(
+        &mut self,
+        canonical: &str,
+        keep: UserId,
+    ) -> Result<Option<UserId>, StoreError> {
+        let sql = "DELETE FROM auth_users
+                   WHERE email_canonical = $1 AND id <> $2
+                     AND activated_at IS NULL AND disabled_at IS NULL
+                   RETURNING id";
+        Ok(on!(self, |db| query_scalar(sql).bind(canonical).bind(keep).fetch_optional(db).await?))
+    }
+
+    pub(crate) async fn set_language(
+        &mut self,
+        id: UserId,
+        language: &str,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE auth_users SET language = $2 WHERE id = $1";
+        on!(self, |db| {
+            query(sql).bind(id).bind(language).execute(db).await?;
+        });
+        Ok(())
+    }
+
+    /// Deletes a user and all that is theirs.
+    ///
+    /// Of the sessions that were revoked after `since`, which includes those that end by this, enough
+    /// is kept to tell other instances.
+    pub(crate) async fn delete_user(
+        &mut self,
+        account: &Account,
+        since: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let keep = "INSERT INTO auth_revocations (session_id, revoked_at)
+                    SELECT id, revoked_at FROM auth_sessions
+                    WHERE user_id = $1 AND revoked_at > $2";
+        let release = "DELETE FROM auth_username_holds WHERE email = $1";
+        let delete = "DELETE FROM auth_users WHERE id = $1";
+        let deleted = on!(self, |db| {
+            query(keep).bind(account.user.id).bind(since).execute(&mut *db).await?;
+            query(release).bind(&account.email_canonical).execute(&mut *db).await?;
+            query(delete).bind(account.user.id).execute(&mut *db).await?.rows_affected()
+        });
+        Ok(deleted == 1)
+    }
+}

@@ -1,0 +1,244 @@
+use std::time::Duration;
+
+use auth_core::MessageKind;
+use serde_json::json;
+
+use super::assertions::assert_problem;
+use super::counting::{assert_only, assert_tally, rows, tally};
+use super::probes::{
+    OTHER_PASSWORD, assert_alike, assert_live, assert_refused, reset_token, try_sign_in,
+};
+use crate::{App, Person, Reply, Request, Tokens};
+
+pub(super) fn the_link_gives_the_account_its_new_address(app: &App) {
+    let person = app.user();
+    let (tokens, other) = (app.sign_in(&person), app.sign_in(&person));
+    let new = moved(app, &person);
+    let asked = ask(app, &tokens, &new.email);
+    assert_eq!((asked.status, asked.json()), (202, json!({ "status": "accepted" })));
+    let mut mails = app.mails();
+    mails.sort_by_key(|mail| mail.kind.as_str());
+    let [link, notice] = &mails[..] else { panic!("two mails come, not {}", mails.len()) };
+    assert_eq!((link.kind, &link.to), (MessageKind::EmailChange, &new.email));
+    let expected = (MessageKind::EmailChangeRequested, &person.email);
+    assert_eq!((notice.kind, &notice.to), expected);
+    assert!(!notice.text.contains(&new.email), "whoever reads the old mailbox learns no other");
+    // Nothing has changed yet.
+    assert_eq!(app.get("/me", Some(&tokens.access)).json()["email"], person.email);
+    app.sign_in(&person);
+
+    let token = App::token_of(link);
+    let reply = confirm(app, &token);
+    assert_eq!((reply.status, reply.json()), (200, json!({ "status": "email_changed" })));
+    assert_problem(&confirm(app, &token), 400, "invalid_token");
+    let told = app.mails();
+    let told: Vec<_> = told.iter().map(|mail| (mail.kind, &*mail.to)).collect();
+    assert_eq!(told, [(MessageKind::EmailChanged, &*person.email)]);
+    app.sign_in(&new);
+    assert_problem(&try_sign_in(app, &person.email, &person.password), 401, "invalid_credentials");
+    // Who was signed in still is.
+    assert_live(app, &other);
+    assert_eq!(app.get("/me", Some(&tokens.access)).json()["email"], new.email);
+}
+
+/// Result, mails to oneself, and what becomes of an older link: nothing tells.
+pub(super) fn nobody_learns_whether_an_address_is_taken(app: &App) {
+    let (person, owner) = (app.user(), app.user());
+    let tokens = app.sign_in(&person);
+    let free = app.stranger();
+    let mut replies = Vec::new();
+    for target in [&free, &owner] {
+        let older = link(app, &tokens, &app.stranger());
+        replies.push(ask(app, &tokens, &target.email));
+        let mails = app.mails();
+        let told: Vec<_> = mails.iter().filter(|mail| mail.to == person.email).collect();
+        assert_eq!(told.len(), 1, "{}", target.email);
+        assert_problem(&confirm(app, &older), 400, "invalid_token");
+        let mailed = mails.iter().find(|mail| mail.to == target.email).expect("a mail came");
+        match mailed.kind {
+            MessageKind::EmailChange => assert_eq!(target, &free),
+            kind => assert_eq!((kind, target), (MessageKind::AlreadyRegistered, &owner)),
+        }
+    }
+    assert_alike(&replies);
+}
+
+pub(super) fn what_is_no_other_address_is_refused(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    for (new, code) in [("", "required"), ("nobody", "invalid"), (&*person.email, "unchanged")] {
+        assert_refused(&ask(app, &tokens, new), "#/new_email", code);
+    }
+    assert_refused(&confirm(app, ""), "#/token", "required");
+    assert_eq!(app.mails().len(), 0);
+    // Another spelling of the same mailbox is a change like any other.
+    let spelt = Person { email: person.email.replacen('p', "P", 1), ..person.clone() };
+    let token = link(app, &tokens, &spelt);
+    assert_eq!(confirm(app, &token).status, 200);
+    assert_eq!(app.get("/me", Some(&tokens.access)).json()["email"], spelt.email);
+    app.sign_in(&person);
+}
+
+pub(super) fn it_takes_a_recent_sign_in_and_so_many_an_hour(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    for _ in 0..5 {
+        assert_eq!(ask(app, &tokens, &app.stranger().email).status, 202);
+    }
+    let refused = ask(app, &tokens, &app.stranger().email);
+    assert_eq!(assert_problem(&refused, 429, "too_many_requests")["retry_after"], 3600);
+    assert_eq!(app.mails().len(), 10);
+    app.clock.advance(Duration::from_secs(5 * 60 + 1));
+    let late = ask(app, &tokens, &app.stranger().email);
+    assert_problem(&late, 403, "reauthentication_required");
+    let nobody = app.post("/change-email", json!({ "new_email": app.stranger().email }));
+    assert_problem(&nobody, 401, "unauthenticated");
+}
+
+pub(super) fn a_link_dies_with_what_it_was_issued_for(app: &App) {
+    for end in ["password", "time", "disabled", "deleted"] {
+        let person = app.user();
+        let tokens = app.sign_in(&person);
+        let new = app.stranger();
+        let token = link(app, &tokens, &new);
+        match end {
+            "password" => {
+                let new = OTHER_PASSWORD;
+                let body = json!({ "current_password": person.password, "new_password": new });
+                assert_eq!(app.post_as(&tokens.access, "/change-password", body).status, 200);
+            }
+            "time" => app.clock.advance(Duration::from_secs(60 * 60)),
+            "disabled" => {
+                let whose = format!("WHERE email = '{}'", person.email);
+                app.execute(&format!("UPDATE auth_users SET disabled_at = created_at {whose}"));
+            }
+            _ => {
+                let delete = Request::new("DELETE", "/me").bearer(&tokens.access);
+                assert_eq!(app.send(&delete).status, 204);
+            }
+        }
+        assert_problem(&confirm(app, &token), 400, "invalid_token");
+        assert_eq!(rows(app, &format!("auth_users WHERE email = '{}'", new.email)), 0, "{end}");
+        app.mails();
+    }
+}
+
+pub(super) fn an_address_that_is_taken_meanwhile_stays_whose_it_is(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    let rival = app.stranger();
+    let token = link(app, &tokens, &rival);
+    app.sign_up(&rival);
+    let activation = app.mailed_token(&rival.email);
+    assert_eq!(app.post("/activate-account", json!({ "token": activation })).status, 200);
+    assert_problem(&confirm(app, &token), 400, "invalid_token");
+    app.sign_in(&rival);
+    app.sign_in(&person);
+}
+
+/// Who signed up with an address and never proved it keeps nobody from it who does.
+pub(super) fn an_unproven_claim_gives_way_to_a_proof(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    let squatter = app.stranger();
+    app.sign_up(&squatter);
+    let activation = app.mailed_token(&squatter.email);
+    let token = link(app, &tokens, &squatter);
+    assert_eq!(confirm(app, &token).status, 200);
+    let reply = app.post("/activate-account", json!({ "token": activation }));
+    assert_problem(&reply, 400, "invalid_token");
+    app.sign_in(&Person { email: squatter.email.clone(), ..person });
+    assert_eq!(rows(app, &format!("auth_users WHERE email = '{}'", squatter.email)), 1);
+}
+
+pub(super) fn no_older_link_survives_and_changing_back_revives_none(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    let of_reset = reset_token(app, &person);
+    let new = moved(app, &person);
+    let there = link(app, &tokens, &new);
+    assert_eq!(confirm(app, &there).status, 200);
+    let reset =
+        || app.post("/reset-password", json!({ "token": of_reset, "password": OTHER_PASSWORD }));
+    assert_problem(&reset(), 400, "invalid_token");
+    let back = link(app, &tokens, &person);
+    assert_eq!(confirm(app, &back).status, 200);
+    assert_problem(&reset(), 400, "invalid_token");
+    app.sign_in(&person);
+}
+
+/// The address and the token that proves it are written together (CVE-2026-32700).
+pub(super) fn of_many_requests_each_link_proves_its_own_address(app: &App) {
+    let config = App::config().mails_per_hour(100_u32).mails_per_day(100_u32);
+    let app = &app.beside(config, |builder| builder);
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    for _ in 0..3 {
+        let targets: Vec<Person> = (0..12).map(|_| moved(app, &person)).collect();
+        let replies = app.race(12, |number| {
+            let body = json!({ "new_email": targets[number].email });
+            Request::post("/change-email", &body).bearer(&tokens.access)
+        });
+        assert_tally(&replies, &[("202", 12)]);
+        let mails = app.mails();
+        let links: Vec<_> = mails.iter().filter(|mail| mail.link.is_some()).collect();
+        assert_eq!(links.len(), 12);
+        let good: Vec<_> = links
+            .iter()
+            .filter(|mail| confirm(app, &App::token_of(mail)).status == 200)
+            .map(|mail| &mail.to)
+            .collect();
+        let [address] = good[..] else { panic!("{} links were good", good.len()) };
+        assert_eq!(&app.get("/me", Some(&tokens.access)).json()["email"], address);
+        app.mails();
+    }
+}
+
+/// A sign-up, two accounts and a double click want the same address: one gets it.
+pub(super) fn of_many_who_want_an_address_one_gets_it(app: &App) {
+    for _ in 0..3 {
+        let (first, second, wanted) = (app.user(), app.user(), app.stranger());
+        let tokens = [app.sign_in(&first), app.sign_in(&second)];
+        let links = [0, 1].map(|number| link(app, &tokens[number], &wanted));
+        let sign_up = json!({ "email": wanted.email, "password": wanted.password });
+        let replies = app.race(12, |number| match number % 6 {
+            5 => Request::post("/sign-up", &sign_up),
+            number => {
+                let body = json!({ "token": links[number % 2] });
+                Request::post("/confirm-email-change", &body)
+            }
+        });
+        assert_only(&replies, &["200", "202", "400 invalid_token"]);
+        assert_eq!(tally(&replies).get("200"), Some(&1), "{:?}", tally(&replies));
+        assert_eq!(rows(app, &format!("auth_users WHERE email = '{}'", wanted.email)), 1);
+        let users = tokens.map(|tokens| app.get("/me", Some(&tokens.access)).json());
+        let holders = users.iter().filter(|user| user["email"] == *wanted.email).count();
+        assert_eq!(holders, 1, "{users:?}");
+        app.mails();
+    }
+}
+
+fn ask(app: &App, tokens: &Tokens, new_email: &str) -> Reply {
+    app.post_as(&tokens.access, "/change-email", json!({ "new_email": new_email }))
+}
+
+fn confirm(app: &App, token: &str) -> Reply {
+    app.post("/confirm-email-change", json!({ "token": token }))
+}
+
+/// Asks for the address of `new`, and returns the token that was mailed there.
+#[track_caller]
+fn link(app: &App, tokens: &Tokens, new: &Person) -> String {
+    let reply = ask(app, tokens, &new.email);
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    let mails = app.mails();
+    let mail = mails.iter().find(|mail| mail.kind == MessageKind::EmailChange);
+    let mail = mail.expect("a link came");
+    assert_eq!(mail.to, new.email);
+    App::token_of(mail)
+}
+
+/// The same person with an address that nobody has.
+fn moved(app: &App, person: &Person) -> Person {
+    Person { email: app.stranger().email, ..person.clone() }
+}
