@@ -17,7 +17,8 @@ pub struct NewAccount {
     pub email: String,
     /// The public name, where usernames are in use.
     pub username: Option<String>,
-    /// The first password; without one the user is mailed a link that sets it.
+    /// The first password; without one the user, who has to be activated, is mailed a link that
+    /// sets it.
     pub password: Option<Password>,
     /// What the host lets the user do.
     pub roles: Vec<String>,
@@ -50,8 +51,8 @@ impl Operator<'_> {
     /// Creates a user, in place of a sign-up of the address that nobody has proven.
     ///
     /// Without a password, the user is mailed a link that sets one, good for
-    /// [`invitation_lifetime`](crate::Config::invitation_lifetime). A user who is not activated is
-    /// mailed the link that activates instead. With a password, an activated user is mailed nothing.
+    /// [`invitation_lifetime`](crate::Config::invitation_lifetime). With one, a user who is not
+    /// activated is mailed the link that activates, and one who is, nothing.
     ///
     /// # Errors
     ///
@@ -74,6 +75,8 @@ impl Operator<'_> {
                 };
                 Some(self.auth.hash_password(password, whose).await?)
             }
+            // The link that sets a password proves the address as well.
+            None if !activated => return Err(Error::field(FieldError::required("#/password"))),
             None => None,
         };
         let (config, now) = (&self.auth.0.config, self.auth.now());

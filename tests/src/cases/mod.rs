@@ -40,6 +40,7 @@ mod passwords;
 mod probes;
 mod problems;
 mod races;
+mod races_operators;
 mod races_refresh;
 mod races_second_factor;
 mod reauthentication;
@@ -461,6 +462,11 @@ pub const COMPARISONS: &[Comparison] = table![
         a_token_is_erased_once_its_mail_is_sent,
         dead_letters_are_tried_again_unless_their_link_is_lost,
         a_commit_elsewhere_wakes_a_courier,
+    },
+    races_operators::{
+        no_session_outlives_a_disabling,
+        signing_everybody_out_stands_in_nobodys_way,
+        of_many_who_create_one_user_one_does,
     },
     revocations::{
         another_instance_refuses_at_once_where_it_asks_the_database,
