@@ -99,7 +99,7 @@ impl Auth {
         if created_at > now {
             return refused("created_at", "is in the future");
         }
-        let activated_at = user.activated_at.or(user.activated.then_some(created_at));
+        let activated_at = user.activated_at.or_else(|| user.activated.then_some(created_at));
         if activated_at.is_some_and(|at| at > now || at < created_at) {
             return refused("activated_at", "is in the future, or before created_at");
         }
