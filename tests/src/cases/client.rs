@@ -51,6 +51,8 @@ pub(super) fn its_name_is_kept_within_bounds(app: &App) {
     let unreadable = session(app, &person, &[("user-agent", "Bj\u{f6}rn/1.0")]);
     assert_eq!(unreadable["user_agent"], Value::Null);
     assert_eq!(session(app, &person, &[])["user_agent"], Value::Null);
+    let named = session(app, &person, &[("user-agent", "curl/8.14.1")]);
+    assert_eq!((&named["device"], &unreadable["device"]), (&json!("curl"), &Value::Null));
 }
 
 /// Signs in with these headers, and returns the session as the list shows it.
