@@ -8,6 +8,8 @@ use crate::Language;
 use crate::crypto::password::HashParams;
 use crate::policy::password::PasswordPolicy;
 
+mod problems;
+
 /// How long things live, how much is allowed, and where links lead.
 ///
 /// Only the public URL has no default. Values out of bounds are refused when [`Auth`](crate::Auth)
@@ -264,87 +266,6 @@ impl Config {
             None => format!("{}{}", self.issuer(), self.mount),
         }
     }
-
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
-        let mount = self.mount.strip_prefix('/').unwrap_or_default();
-        let segment = |part: &str| {
-            !part.is_empty()
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-                && !part.starts_with('.')
-        };
-        if !mount.split('/').all(segment) {
-            return Err(ConfigError::new("mount", "must be a path such as \"/api/auth\""));
-        }
-        let name = &self.product_name;
-        if name.trim().is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control)
-        {
-            return Err(ConfigError::new("product_name", "must be 1 to 64 printable characters"));
-        }
-        // An access token has to fit in a cookie, with the host's claims.
-        if !(1..=512).contains(&self.audience.len()) {
-            return Err(ConfigError::new("audience", "must be 1 to 512 bytes"));
-        }
-        if self.mail_from.chars().any(char::is_control) || !self.mail_from.contains('@') {
-            return Err(ConfigError::new(
-                "mail_from",
-                "must be an address such as \"Auth <auth@example.com>\"",
-            ));
-        }
-        if !(1024..=1024 * 1024).contains(&self.body_limit) {
-            return Err(ConfigError::new("body_limit", "must be between 1 KiB and 1 MiB"));
-        }
-        for (key, limit) in [
-            ("limits.wrong_codes", self.wrong_codes),
-            ("limits.mails_per_hour", self.mails_per_hour),
-            ("limits.mails_per_day", self.mails_per_day),
-        ] {
-            if limit == 0 {
-                return Err(ConfigError::new(key, "must be at least 1"));
-            }
-        }
-        if cfg!(not(feature = "pages")) && self.front_end_url.is_none() {
-            return Err(ConfigError::new(
-                "front_end_url",
-                "is required without the feature \"pages\"",
-            ));
-        }
-        bounded("access_token_lifetime", self.access_token_lifetime, SECOND, HOUR)?;
-        bounded("session_idle", self.session_idle, SECOND, 365 * DAY)?;
-        bounded("session_lifetime", self.session_lifetime, SECOND, 365 * DAY)?;
-        if self.session_idle > self.session_lifetime {
-            return Err(ConfigError::new(
-                "session_lifetime",
-                "must not be shorter than session_idle",
-            ));
-        }
-        bounded("short_session_lifetime", self.short_session_lifetime, MINUTE, 30 * DAY)?;
-        if !(1..=1000).contains(&self.sessions_per_user) {
-            return Err(ConfigError::new("limits.sessions_per_user", "must be between 1 and 1000"));
-        }
-        bounded("event_retention", self.event_retention, DAY, 3650 * DAY)?;
-        bounded("activation_lifetime", self.activation_lifetime, SECOND, 7 * DAY)?;
-        bounded("reset_lifetime", self.reset_lifetime, SECOND, DAY)?;
-        bounded("email_change_lifetime", self.email_change_lifetime, SECOND, 7 * DAY)?;
-        bounded("invitation_lifetime", self.invitation_lifetime, SECOND, 30 * DAY)?;
-        bounded("challenge_lifetime", self.challenge_lifetime, SECOND, HOUR)?;
-        bounded("enrolment_lifetime", self.enrolment_lifetime, SECOND, HOUR)?;
-        bounded("recent_sign_in", self.recent_sign_in, SECOND, HOUR)?;
-        bounded("refresh_grace", self.refresh_grace, Duration::ZERO, MINUTE)?;
-        bounded("signing_key_lifetime", self.signing_key_lifetime, HOUR, 365 * DAY)?;
-        bounded("uniform_time", self.uniform_time, Duration::from_millis(1), 5 * SECOND)
-    }
-}
-
-fn bounded(
-    key: &'static str,
-    value: Duration,
-    least: Duration,
-    most: Duration,
-) -> Result<(), ConfigError> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(ConfigError::new(key, format!("must be between {least:?} and {most:?}")))
 }
 
 fn origin(key: &'static str, text: &str) -> Result<Url, ConfigError> {
