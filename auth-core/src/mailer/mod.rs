@@ -69,6 +69,15 @@ pub trait Mailer: Send + Sync + 'static {
     /// A temporary one is tried again later, a permanent one is given up. The courier waits for the
     /// answer, so an implementation limits its own time.
     async fn send(&self, email: Email) -> Result<(), MailerError>;
+
+    /// Finds out whether a mail could be sent, without sending one; by default it always could.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being sent.
+    async fn check(&self) -> Result<(), MailerError> {
+        Ok(())
+    }
 }
 
 /// Why an e-mail was not taken.

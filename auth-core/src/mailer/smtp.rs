@@ -86,7 +86,16 @@ impl Mailer for SmtpMailer {
         let message = self.message(email)?;
         match tokio::time::timeout(self.patience, self.transport.send(message)).await {
             Ok(sent) => sent.map(drop).map_err(|error| failed(&error)),
-            Err(_) => Err(MailerError::temporary("the SMTP server takes too long")),
+            Err(_) => Err(MailerError::temporary(TOO_LONG)),
+        }
+    }
+
+    async fn check(&self) -> Result<(), MailerError> {
+        match tokio::time::timeout(self.patience, self.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(MailerError::temporary("the SMTP server does not greet back")),
+            Ok(Err(error)) => Err(failed(&error)),
+            Err(_) => Err(MailerError::temporary(TOO_LONG)),
         }
     }
 }
@@ -171,6 +180,7 @@ impl Header for AutoSubmitted {
     }
 }
 
+const TOO_LONG: &str = "the SMTP server takes too long";
 const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -22,6 +22,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::is_loopback;
 use crate::{BuildError, Config, ConfigError, MasterSecret, Pepper, StoreError};
 
+mod doctor;
 mod raw;
 #[cfg(feature = "sqlite")]
 mod secret_file;
@@ -89,6 +90,13 @@ impl Settings {
         file: Option<PathBuf>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, SettingsError> {
+        Self::check(&Self::sources(file, environment)?).map_err(first)
+    }
+
+    fn sources(
+        file: Option<PathBuf>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Sources, SettingsError> {
         let mut variables = Vec::new();
         for (name, value) in environment {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
@@ -113,7 +121,7 @@ impl Settings {
                 return Err(SettingsError(format!("{origin}{path} cannot be read: {error}")));
             }
         };
-        Self::check(&Sources::new(&path.to_string_lossy(), toml.as_deref(), variables)?)
+        Sources::new(&path.to_string_lossy(), toml.as_deref(), variables)
     }
 
     /// Reads settings from the contents of a file and from variables.
@@ -127,7 +135,7 @@ impl Settings {
         toml: Option<&str>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
-        Self::check(&Sources::new(FILE, toml, env)?)
+        Self::check(&Sources::new(FILE, toml, env)?).map_err(first)
     }
 
     /// Refuses settings without an SMTP server, for what delivers mails and nothing else.
@@ -144,55 +152,65 @@ impl Settings {
         Ok(self)
     }
 
-    fn check(sources: &Sources) -> Result<Self, SettingsError> {
-        Self::from_raw(sources.parse()?).map_err(|error| sources.blame(&error))
+    /// Everything that is wrong with them at once; never nothing.
+    fn check(sources: &Sources) -> Result<Self, Vec<SettingsError>> {
+        let raw = sources.parse().map_err(|error| vec![error])?;
+        Self::from_raw(raw)
+            .map_err(|errors| errors.iter().map(|error| sources.blame(error)).collect())
     }
 
-    fn from_raw(raw: Raw) -> Result<Self, ConfigError> {
-        let config = raw.config()?;
-        config.validate()?;
-        let database = Database::parse(&raw.database_url)?;
-        let secret = raw.secret.as_ref().map(master_secret).transpose()?;
-        let pepper = raw.pepper.as_ref().map_or_else(|| Ok(Pepper::none()), pepper)?;
-        let development = is_loopback(&config.public_url);
-        if secret.is_none() && !(development && database.is_sqlite()) {
-            return Err(ConfigError::new(
+    fn from_raw(raw: Raw) -> Result<Self, Vec<ConfigError>> {
+        let mut problems = Vec::new();
+        let config = kept(&mut problems, raw.config());
+        problems.extend(config.iter().flat_map(Config::problems));
+        let database = kept(&mut problems, Database::parse(&raw.database_url));
+        let secret = kept(&mut problems, raw.secret.as_ref().map(master_secret).transpose());
+        let pepper = raw.pepper.as_ref().map_or_else(|| Ok(Pepper::none()), pepper);
+        let pepper = kept(&mut problems, pepper);
+        let development = config.as_ref().is_none_or(|config| is_loopback(&config.public_url));
+        let on_sqlite = database.as_ref().is_none_or(Database::is_sqlite);
+        if raw.secret.is_none() && !(development && on_sqlite) {
+            problems.push(ConfigError::new(
                 "secret",
                 "is required, unless the public URL is loopback and the database is SQLite; \
                  make one with: openssl rand -base64 32",
             ));
         }
         if raw.redis_url.is_some() {
-            return Err(ConfigError::new(
-                "redis_url",
-                "is not supported by this version: leave it out",
-            ));
+            let problem = "is not supported by this version: leave it out";
+            problems.push(ConfigError::new("redis_url", problem));
         }
-        match &raw.smtp_url {
-            Some(url) => check_smtp(url, &config.mail_from)?,
-            None if development => {}
-            None => {
-                return Err(ConfigError::new(
-                    "smtp_url",
-                    "is required, unless the public URL is loopback",
-                ));
+        match (&raw.smtp_url, &config) {
+            (Some(url), Some(config)) => {
+                kept(&mut problems, check_smtp(url, &config.mail_from));
             }
+            (None, _) if !development => {
+                let problem = "is required, unless the public URL is loopback";
+                problems.push(ConfigError::new("smtp_url", problem));
+            }
+            _ => {}
         }
-        EnvFilter::builder()
-            .parse(&raw.log)
-            .map_err(|error| ConfigError::new("log", format!("is no filter: {error}")))?;
-        Ok(Self {
-            config,
-            listen: raw.listen,
-            database,
-            secret,
-            pepper,
-            smtp_url: raw.smtp_url,
-            templates: raw.templates,
-            log: raw.log,
-            log_format: raw.log_format,
-            without_effect: raw.limits.without_effect(),
-        })
+        let filter = EnvFilter::builder().parse(&raw.log);
+        let filter =
+            filter.map_err(|error| ConfigError::new("log", format!("is no filter: {error}")));
+        kept(&mut problems, filter);
+        match (config, database, secret, pepper) {
+            (Some(config), Some(database), Some(secret), Some(pepper)) if problems.is_empty() => {
+                Ok(Self {
+                    config,
+                    listen: raw.listen,
+                    database,
+                    secret,
+                    pepper,
+                    smtp_url: raw.smtp_url,
+                    templates: raw.templates,
+                    log: raw.log,
+                    log_format: raw.log_format,
+                    without_effect: raw.limits.without_effect(),
+                })
+            }
+            _ => Err(problems),
+        }
     }
 
     /// Whether mails are also kept where a developer sees them.
@@ -247,6 +265,15 @@ impl Database {
             Self::Sqlite(_) => true,
         }
     }
+}
+
+fn kept<T>(problems: &mut Vec<ConfigError>, result: Result<T, ConfigError>) -> Option<T> {
+    result.map_err(|problem| problems.push(problem)).ok()
+}
+
+fn first(errors: Vec<SettingsError>) -> SettingsError {
+    let first = errors.into_iter().next();
+    first.unwrap_or_else(|| SettingsError("the settings are not usable".to_owned()))
 }
 
 /// The URL carries a password, and the error could repeat it.

@@ -237,6 +237,10 @@ impl Mailer for SmtpWithCopies {
         self.smtp.send(email.clone()).await?;
         mailbox.send(email).await
     }
+
+    async fn check(&self) -> Result<(), MailerError> {
+        self.smtp.check().await
+    }
 }
 
 #[derive(Debug)]

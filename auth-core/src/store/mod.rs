@@ -8,6 +8,7 @@
 mod account_changes;
 mod attempts;
 mod connect;
+mod diagnosis;
 mod events;
 mod exports;
 mod imports;

@@ -15,6 +15,7 @@ mod counting;
 mod cross_site;
 mod deletion;
 mod differential;
+mod doctor;
 mod documentation;
 mod documents;
 mod email_change;
@@ -399,6 +400,10 @@ pub const COMPARISONS: &[Comparison] = table![
     },
     deletion::{another_instance_is_told_within_a_second},
     differential::{the_same_requests_have_the_same_answers},
+    doctor::{
+        what_is_wrong_is_found_and_nothing_else,
+        a_server_tells_of_its_clock_its_locks_and_its_roles,
+    },
     events::{
         each_step_is_written_down,
         each_change_of_an_account_is_written_down,
