@@ -41,6 +41,8 @@ pub(super) enum Command {
     Outbox(Outbox),
     /// Deletes what is over; servers do it by themselves
     Purge,
+    /// Seals anew what a previous master secret sealed, and says what there was
+    Reseal,
     /// Ends every session of every user
     RevokeAll {
         #[command(flatten)]

@@ -1,5 +1,6 @@
 use std::fmt::{self, Display};
 use std::io::{self, BufRead, Read, Write};
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
@@ -70,6 +71,41 @@ impl<'a> Io<'a> {
 impl fmt::Debug for Io<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Io").finish_non_exhaustive()
+    }
+}
+
+/// Tells how far a long job is: on a terminal in one line that changes, else in a line now and then.
+pub(super) struct Progress<'a> {
+    errors: &'a mut dyn Write,
+    live: bool,
+    told: Instant,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(errors: &'a mut dyn Write, live: bool) -> Self {
+        Self { errors, live, told: Instant::now() }
+    }
+
+    /// Whoever does not read it does not stop the job.
+    pub(super) fn tell(&mut self, text: impl Display) {
+        let pause = if self.live { Duration::from_millis(250) } else { Duration::from_secs(5) };
+        if self.told.elapsed() < pause {
+            return;
+        }
+        self.told = Instant::now();
+        let _ = match self.live {
+            true => write!(self.errors, "\r{text}\x1b[K"),
+            false => writeln!(self.errors, "{text}"),
+        };
+        let _ = self.errors.flush();
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if self.live {
+            let _ = write!(self.errors, "\r\x1b[K");
+        }
     }
 }
 

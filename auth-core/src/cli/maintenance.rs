@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::call::Call;
 use super::failure::Failure;
+use super::io::Progress;
 
 pub(super) async fn migrate(call: &mut Call<'_, '_>) -> Result<(), Failure> {
     let applied = call.settings()?.migrate().await?;
@@ -15,4 +16,18 @@ pub(super) async fn migrate(call: &mut Call<'_, '_>) -> Result<(), Failure> {
 pub(super) async fn purge(call: &mut Call<'_, '_>) -> Result<(), Failure> {
     let purged = call.auth().await?.purge().await?;
     call.output().one(&purged)
+}
+
+pub(super) async fn reseal(call: &mut Call<'_, '_>) -> Result<(), Failure> {
+    let auth = call.auth().await?;
+    let operator = auth.operator(call.operator());
+    let mut progress = Progress::new(call.io.errors, call.io.errors_are_terminal);
+    let counts = operator
+        .reseal(|counts| {
+            let total = counts.total();
+            progress.tell(format_args!("sealed anew: {}", total.previous));
+        })
+        .await?;
+    drop(progress);
+    call.output().one(&counts)
 }

@@ -106,6 +106,7 @@ async fn answer(
         Command::Migrate => maintenance::migrate(&mut call).await,
         Command::Outbox(command) => outbox::run(&mut call, command).await,
         Command::Purge => maintenance::purge(&mut call).await,
+        Command::Reseal => maintenance::reseal(&mut call).await,
         Command::RevokeAll { consent } => users::revoke_all(&mut call, consent.yes).await,
         Command::Secret => {
             let secret = MasterSecret::generate(&SystemRandom).to_base64();
