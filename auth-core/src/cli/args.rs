@@ -31,6 +31,11 @@ pub(super) enum Command {
     Completions { shell: clap_complete::Shell },
     /// Lists what happened, the latest first
     Events(Events),
+    /// Adds users of another system, one JSON object on each line
+    ///
+    /// Addresses that have a user are left out, so an import can be repeated. It fails if a record was
+    /// refused; the others are there.
+    Import(Import),
     /// Signing keys of access tokens
     #[command(subcommand)]
     Keys(Keys),
@@ -76,6 +81,15 @@ pub(super) struct Events {
     /// How many at most
     #[arg(long, default_value_t = 100, value_parser = limit())]
     pub(super) limit: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Import {
+    /// The file, or - for standard input
+    pub(super) file: PathBuf,
+    /// Stops at the first record that is refused
+    #[arg(long)]
+    pub(super) strict: bool,
 }
 
 #[derive(Debug, Subcommand)]

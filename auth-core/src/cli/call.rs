@@ -48,6 +48,11 @@ impl<'a, 'io> Call<'a, 'io> {
         Ok(self.settings()?.connect().await?)
     }
 
+    /// Whether a program reads what is printed.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
     pub(super) fn output(&mut self) -> Output<'_> {
         Output::new(self.io.output, self.json)
     }

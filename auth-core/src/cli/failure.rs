@@ -13,6 +13,8 @@ pub(super) enum Failure {
     Failed(String),
     /// Whoever read the output has gone, which is no fault of anybody's.
     Gone,
+    /// What the command was to judge is not right, and it has said so.
+    Judged,
     /// The command was not called right: in one sentence, and in full for people.
     Misused { sentence: String, text: String },
 }
@@ -31,6 +33,7 @@ impl Failure {
         let (code, sentence, text) = match self {
             Self::Failed(sentence) => (FAILED, sentence.clone(), format!("error: {sentence}\n")),
             Self::Gone => return 0,
+            Self::Judged => return FAILED,
             Self::Misused { sentence, text } => (MISUSED, sentence, text),
         };
         // Whoever closed standard error does not want to know.

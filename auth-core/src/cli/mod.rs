@@ -24,6 +24,7 @@ mod args;
 mod call;
 mod events;
 mod failure;
+mod import;
 mod io;
 mod keys;
 mod maintenance;
@@ -102,6 +103,7 @@ async fn answer(
             call.output().text(&String::from_utf8_lossy(&script))
         }
         Command::Events(events) => events::list(&mut call, events).await,
+        Command::Import(import) => import::run(&mut call, import).await,
         Command::Keys(command) => keys::run(&mut call, command).await,
         Command::Migrate => maintenance::migrate(&mut call).await,
         Command::Outbox(command) => outbox::run(&mut call, command).await,

@@ -21,8 +21,13 @@ impl<'a> Output<'a> {
     pub(super) fn done(&mut self, document: &Value, sentence: &str) -> Result<(), Failure> {
         match self.json {
             true => self.line(document),
-            false => Ok(writeln!(self.to, "{}", printable(sentence))?),
+            false => self.sentence(sentence),
         }
+    }
+
+    /// Prints a sentence, for people alone.
+    pub(super) fn sentence(&mut self, sentence: &str) -> Result<(), Failure> {
+        Ok(writeln!(self.to, "{}", printable(sentence))?)
     }
 
     /// Prints text as it is.

@@ -93,6 +93,57 @@ pub(super) fn links_are_mailed_and_never_printed(apps: &[App]) {
     app.mailed_token("lin@example.com");
 }
 
+pub(super) fn users_are_imported_and_what_is_refused_is_said(apps: &[App]) {
+    let shell = Shell(&apps[0]);
+    let users = "{\"email\":\"ann@example.com\",\"activated\":true,\"roles\":[\"editor\"]}\n\
+                 {\"email\":\"nobody\"}\n\
+                 s3cret\n\
+                 {\"email\":\"joe@example.com\"}\n";
+    let report = |ran: &Ran| serde_json::from_str::<Value>(&ran.output).expect("it is JSON");
+    let first = shell.run(&["import", "-"], users);
+    assert_eq!((first.code, first.errors.as_str()), (1, ""), "{first:?}");
+    let first = report(&first);
+    assert_eq!([&first["created"], &first["refused"]], [2, 2], "{first}");
+    assert_eq!(first["problems"][1]["record"], 3, "{first}");
+
+    let again = shell.plain(&["import", "-"], users);
+    assert!(again.output.contains("there before: 2, refused: 2"), "{again:?}");
+    assert!(again.output.contains("record 2: email: "), "{again:?}");
+    assert!(!again.output.contains("s3cret"), "{again:?}");
+    let strict = report(&shell.run(&["import", "-", "--strict"], users));
+    assert_eq!(strict["read"], 2);
+    let missing = shell.run(&["import", "missing.jsonl"], "");
+    assert_eq!((missing.code, missing.output.as_str()), (1, ""));
+    let listed = shell.run(&["user", "list", "--role", "editor"], "").document();
+    assert_eq!(listed["email"], "ann@example.com");
+}
+
+pub(super) fn jobs_say_what_they_did(apps: &[App]) {
+    let shell = Shell(&apps[0]);
+    assert_eq!(shell.run(&["migrate"], "").document(), json!({ "applied": 0 }));
+    let person = shell.0.user();
+    let tokens = shell.0.sign_in(&person);
+    assert_eq!(shell.run(&["purge"], "").document()["sessions"], 0);
+    let sealed = shell.run(&["reseal"], "").document();
+    assert_eq!(sealed["signing_keys"]["unreadable"], 0, "{sealed}");
+    assert!(sealed["signing_keys"]["current"].as_u64() > Some(0), "{sealed}");
+
+    let next = shell.run(&["keys", "rotate"], "").document();
+    assert_eq!(next["state"], "next");
+    assert_eq!(shell.run(&["keys", "rotate"], "").document(), next);
+    let keys = shell.run(&["keys", "list"], "").documents();
+    assert_eq!(keys.last(), Some(&next));
+    let new = shell.run(&["keys", "revoke", "--yes"], "").document();
+    assert_eq!(shell.run(&["keys", "list"], "").documents(), [new]);
+
+    let revoked = shell.run(&["revoke-all", "--yes"], "").document();
+    assert_eq!(revoked, json!({ "revoked": 1 }));
+    let refused = shell.0.post("/access", json!({ "refresh_token": tokens.refresh }));
+    assert_eq!(refused.status, 401);
+    let secret = shell.run(&["secret"], "").document();
+    assert_eq!(secret["secret"].as_str().map(str::len), Some(44));
+}
+
 pub(super) fn what_is_wrong_is_said_in_one_sentence(apps: &[App]) {
     let shell = Shell(&apps[0]);
     for (args, input, code, needle) in [

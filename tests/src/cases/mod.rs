@@ -395,6 +395,8 @@ pub const COMPARISONS: &[Comparison] = table![
     command_line::{
         a_user_is_created_changed_shut_out_and_deleted,
         links_are_mailed_and_never_printed,
+        users_are_imported_and_what_is_refused_is_said,
+        jobs_say_what_they_did,
         what_is_wrong_is_said_in_one_sentence,
         a_reader_that_goes_away_is_no_fault,
     },
