@@ -285,6 +285,9 @@ fn base(key: &'static str, text: &str) -> Result<Url, ConfigError> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(ConfigError::new(key, "must not carry a query or a fragment"));
     }
+    if url.host_str().is_some_and(|host| host.contains('*')) {
+        return Err(ConfigError::new(key, "must name one host, without a wildcard"));
+    }
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
