@@ -511,7 +511,7 @@ pub const COMPARISONS: &[Comparison] = table![
 
 /// Every case of a browser.
 pub const BROWSER_CASES: &[BrowserCase] = {
-    use browser::{activation, cookies, documents, password_reset, privacy};
+    use browser::{activation, cookies, documents, email_change, password_reset, privacy};
 
     table![
         activation::{
@@ -522,6 +522,7 @@ pub const BROWSER_CASES: &[BrowserCase] = {
         },
         cookies::{a_page_lives_on_cookies_that_it_cannot_read, another_site_gets_nothing_done},
         documents::{the_reference_lists_every_endpoint, the_development_mailbox_leads_on},
+        email_change::{a_new_address_is_confirmed_once},
         password_reset::{
             a_refused_password_can_be_replaced_in_place,
             another_link_can_be_asked_for,

@@ -4,6 +4,7 @@ pub(super) mod activation;
 mod assertions;
 pub(super) mod cookies;
 pub(super) mod documents;
+pub(super) mod email_change;
 pub(super) mod password_reset;
 pub(super) mod privacy;
 
