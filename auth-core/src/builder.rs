@@ -212,13 +212,13 @@ impl Builder {
 }
 
 fn check_disabled(config: &Config) -> Result<(), ConfigError> {
-    let unknown = |path: &&String| {
-        let path = path.as_str();
-        !Auth::paths().contains(&path) && !DOCUMENTATION.contains(&path)
+    let unknown = |text: &&String| {
+        !Auth::endpoints().any(|endpoint| endpoint.is_named(text))
+            && !DOCUMENTATION.contains(&text.as_str())
     };
     match config.disabled_endpoints.iter().find(unknown) {
-        Some(path) => {
-            let problem = format!("has {path:?}, which is the path of no endpoint");
+        Some(text) => {
+            let problem = format!("has {text:?}, which is no endpoint");
             Err(ConfigError::new("disabled_endpoints", problem))
         }
         None => Ok(()),

@@ -184,7 +184,8 @@ impl Config {
         body_limit: usize,
         /// Sets how long a sign-in waits for its second factor; 1 s to 1 h, by default 5 min.
         challenge_lifetime: Duration,
-        /// Sets the paths of endpoints that answer 404, such as `/sign-up`, by default none.
+        /// Sets the endpoints that are not there, by default none: by path, such as `/sign-up`, or
+        /// by method and path, such as `DELETE /me`.
         ///
         /// The calls behind them stay: an application without sign-up may create its users by itself.
         disabled_endpoints: Vec<String>,

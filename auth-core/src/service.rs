@@ -59,10 +59,10 @@ impl Auth {
     }
 
     async fn dispatch(&self, path: &str, request: Result<Request>) -> Result<Response> {
-        let disabled = self.0.config.disabled_endpoints.iter().any(|disabled| disabled == path);
+        let config = &*self.0.config;
         let rows = || {
             let rows = Self::endpoints().chain(DEVELOPMENT);
-            rows.filter(move |row| row.path == path && !disabled)
+            rows.filter(move |row| row.path == path && !row.is_disabled(config))
         };
         let request = request?;
         // HEAD is GET without the body, which the framework leaves out (RFC 9110 §9.3.2).

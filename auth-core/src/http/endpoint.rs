@@ -5,7 +5,7 @@ use std::pin::Pin;
 use http::{Method, StatusCode};
 
 use super::{Request, Response};
-use crate::{Auth, ProblemCode, Result};
+use crate::{Auth, Config, ProblemCode, Result};
 
 /// One row of the table from which adapters mount, core dispatches and the documents are generated.
 #[derive(Clone)]
@@ -117,6 +117,17 @@ impl Endpoint {
             output: None,
             handler,
         }
+    }
+
+    /// Whether the configuration switches it off.
+    pub(crate) fn is_disabled(&self, config: &Config) -> bool {
+        config.disabled_endpoints.iter().any(|text| self.is_named(text))
+    }
+
+    /// Whether a configuration means it by `text`: its path, or its method and path.
+    pub(crate) fn is_named(&self, text: &str) -> bool {
+        let path = text.strip_prefix(self.method.as_str()).and_then(|rest| rest.strip_prefix(' '));
+        path.unwrap_or(text) == self.path
     }
 
     pub(crate) const fn access(mut self, access: Access) -> Self {

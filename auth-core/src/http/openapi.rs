@@ -19,7 +19,7 @@ pub(crate) fn document(sections: &[(&str, &[&[Endpoint]])], config: &Config) -> 
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for (section, flows) in sections {
         for endpoint in flows.iter().copied().flatten() {
-            if config.disabled_endpoints.iter().any(|path| path == endpoint.path) {
+            if endpoint.is_disabled(config) {
                 continue;
             }
             let mut operation = operation(endpoint, &problem, &mut schemas);

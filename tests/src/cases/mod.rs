@@ -355,6 +355,7 @@ pub const CASES: &[Case] = table![
     },
     switches::{
         each_endpoint_can_be_switched_off,
+        one_method_of_a_path_can_be_switched_off,
         without_sign_up_nobody_gets_in_and_everybody_else_stays,
     },
     takeovers::{

@@ -29,6 +29,18 @@ pub(super) fn each_endpoint_can_be_switched_off(app: &App) {
     }
 }
 
+pub(super) fn one_method_of_a_path_can_be_switched_off(app: &App) {
+    let tokens = app.sign_in(&app.user());
+    let config = App::config().disabled_endpoints(vec!["DELETE /me".to_owned()]);
+    let other = app.beside(config, |builder| builder);
+    let delete = |app: &App| app.send(&Request::new("DELETE", "/me").bearer(&tokens.access));
+    let refused = delete(&other);
+    assert_problem(&refused, 405, "method_not_allowed");
+    assert_eq!(refused.header("allow"), "GET, HEAD");
+    assert_eq!(other.get("/me", Some(&tokens.access)).status, 200);
+    assert_eq!(delete(app).status, 204);
+}
+
 pub(super) fn without_sign_up_nobody_gets_in_and_everybody_else_stays(app: &App) {
     let person = app.user();
     let config = App::config().disabled_endpoints(vec!["/sign-up".to_owned()]);
