@@ -29,6 +29,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Prints a script that completes this command in a shell
     Completions { shell: clap_complete::Shell },
+    /// Checks settings, database, secrets, keys and mail, and fails if something is wrong
+    Doctor,
     /// Lists what happened, the latest first
     Events(Events),
     /// Adds users of another system, one JSON object on each line

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::io::Io;
 use super::output::Output;
 use crate::settings::Settings;
-use crate::{Auth, UserDetails};
+use crate::{Auth, Finding, UserDetails};
 
 /// One call of the command: what it may ask for, whatever it does.
 pub(super) struct Call<'a, 'io> {
@@ -42,6 +42,11 @@ impl<'a, 'io> Call<'a, 'io> {
 
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         Ok(Settings::read(self.config.clone(), self.variables.iter().cloned())?)
+    }
+
+    /// What is wrong with the settings, and with the service that they describe.
+    pub(super) async fn findings(&self) -> Vec<Finding> {
+        Settings::examine_read(self.config.clone(), self.variables.iter().cloned()).await
     }
 
     pub(super) async fn auth(&self) -> Result<Auth, Failure> {

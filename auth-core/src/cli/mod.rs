@@ -22,6 +22,7 @@
 
 mod args;
 mod call;
+mod doctor;
 mod events;
 mod failure;
 mod import;
@@ -102,6 +103,7 @@ async fn answer(
             clap_complete::generate(shell, &mut Args::command(), "auth", &mut script);
             call.output().text(&String::from_utf8_lossy(&script))
         }
+        Command::Doctor => doctor::run(&mut call).await,
         Command::Events(events) => events::list(&mut call, events).await,
         Command::Import(import) => import::run(&mut call, import).await,
         Command::Keys(command) => keys::run(&mut call, command).await,

@@ -1,6 +1,7 @@
 //! The command `auth`, beside a server on the same database.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Write};
 
 use auth_core::cli::{self, Io};
@@ -142,6 +143,24 @@ pub(super) fn jobs_say_what_they_did(apps: &[App]) {
     assert_eq!(refused.status, 401);
     let secret = shell.run(&["secret"], "").document();
     assert_eq!(secret["secret"].as_str().map(str::len), Some(44));
+}
+
+pub(super) fn the_doctor_says_what_is_wrong_and_fails_for_it(apps: &[App]) {
+    let shell = Shell(&apps[0]);
+    let well = shell.run(&["doctor"], "");
+    let findings = well.documents();
+    assert!(findings.iter().all(|finding| finding["severity"] != "error"), "{well:?}");
+    let text = shell.plain(&["doctor"], "");
+    assert_eq!((text.code, text.output.lines().count()), (0, findings.len().max(1)), "{text:?}");
+
+    let file = tempfile::NamedTempFile::new().expect("there is room for a file");
+    fs::write(file.path(), "mount = \"api\"\nproduct_name = \"\"\n").expect("it is written");
+    let path = file.path().to_str().expect("it is UTF-8");
+    let ill = shell.run(&["doctor", "--config", path], "");
+    assert_eq!((ill.code, ill.errors.as_str()), (1, ""), "{ill:?}");
+    assert_eq!(ill.output.matches("\"severity\":\"error\"").count(), 2, "{ill:?}");
+    let refused = shell.run(&["user", "list", "--config", path], "");
+    assert_eq!((refused.code, refused.output.as_str()), (1, ""), "{refused:?}");
 }
 
 pub(super) fn what_is_wrong_is_said_in_one_sentence(apps: &[App]) {

@@ -398,6 +398,7 @@ pub const COMPARISONS: &[Comparison] = table![
         links_are_mailed_and_never_printed,
         users_are_imported_and_what_is_refused_is_said,
         jobs_say_what_they_did,
+        the_doctor_says_what_is_wrong_and_fails_for_it,
         what_is_wrong_is_said_in_one_sentence,
         a_reader_that_goes_away_is_no_fault,
     },
