@@ -55,7 +55,7 @@ mod tests {
     use crate::Severity;
 
     async fn found(toml: &str) -> Vec<String> {
-        let sources = Sources::new("auth.toml", Some(toml), []).unwrap();
+        let sources = Sources::new("auth.toml", Some(toml), []).expect("it is TOML");
         let findings = Settings::examine(&sources).await;
         assert!(findings.iter().all(|finding| finding.severity == Severity::Error));
         findings.into_iter().map(|finding| finding.problem).collect()
