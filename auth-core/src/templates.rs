@@ -21,11 +21,15 @@ use crate::{Config, ConfigError, Email, Language, Message, MessageKind, Timestam
 mod catalogs;
 mod error;
 mod files;
+#[cfg(feature = "pages")]
+mod page_kind;
 
 use catalogs::Catalogs;
 pub(crate) use error::TemplateError;
 use error::{one_line, refused};
 use files::{BUILTIN, Files, STYLE};
+#[cfg(feature = "pages")]
+pub(crate) use page_kind::PageKind;
 
 #[derive(Debug)]
 pub(crate) struct Templates {
@@ -33,15 +37,6 @@ pub(crate) struct Templates {
     catalogs: Arc<Catalogs>,
     /// What is inlined into pages as it is, by file name.
     assets: HashMap<&'static str, String>,
-}
-
-/// Which page; those that are in English alone have functions of their own.
-#[cfg(feature = "pages")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum PageKind {
-    ActivateAccount,
-    ConfirmEmailChange,
-    ResetPassword,
 }
 
 #[derive(Debug)]
@@ -122,16 +117,12 @@ impl Templates {
         config: &Config,
         language: Language,
     ) -> Result<Page, TemplateError> {
-        let file = match page {
-            PageKind::ActivateAccount => "pages/activate_account.html",
-            PageKind::ConfirmEmailChange => "pages/confirm_email_change.html",
-            PageKind::ResetPassword => "pages/reset_password.html",
-        };
-        let script = &self.assets[files::TOKEN_SCRIPT];
+        let scripts: Vec<_> = page.scripts().iter().map(|name| &*self.assets[name]).collect();
+        let script = scripts.join("\n");
         let mut context = self.page_context(config, language);
-        context.insert("script", script);
-        let html = self.render(file, &context)?;
-        let content_security_policy = policy(&self.assets[STYLE], Some(script));
+        context.insert("script", &script);
+        let html = self.render(page.template(), &context)?;
+        let content_security_policy = policy(&self.assets[STYLE], Some(&script));
         Ok(Page { html, content_security_policy, language: Some(language) })
     }
 

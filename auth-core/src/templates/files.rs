@@ -94,8 +94,6 @@ pub(super) const BUILTIN: &str = "builtin/";
 const LOCALES: &str = "locales/";
 
 pub(super) const STYLE: &str = "pages/style.css";
-#[cfg(feature = "pages")]
-pub(super) const TOKEN_SCRIPT: &str = "pages/token_form.js";
 #[cfg(feature = "openapi")]
 pub(super) const DOCS_SCRIPT: &str = "pages/docs.js";
 
@@ -108,7 +106,7 @@ macro_rules! embedded {
 }
 
 const ASSETS: &[(&str, &str)] =
-    embedded!["pages/docs.js", "pages/style.css", "pages/token_form.js"];
+    embedded!["pages/docs.js", "pages/form.js", "pages/style.css", "pages/token_form.js"];
 
 pub(super) const TEMPLATES: &[(&str, &str)] = embedded![
     "email/account_deleted.html",
