@@ -76,6 +76,16 @@ pub enum Usernames {
     Required,
 }
 
+impl Usernames {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
+}
+
 macro_rules! setters {
     ($($(#[$doc:meta])* $name:ident: $type:ty),+ $(,)?) => { $(
         $(#[$doc])*

@@ -15,7 +15,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
 
-use crate::policy::password::MAX_LENGTH;
+use crate::policy::password;
+use crate::username;
 use crate::{Config, ConfigError, Email, Language, Message, MessageKind, Timestamp};
 
 mod catalogs;
@@ -122,7 +123,10 @@ impl Templates {
         let mut context = self.page_context(config, language);
         context.insert("script", &script);
         let html = self.render(page.template(), &context)?;
-        let content_security_policy = policy(&self.assets[STYLE], Some(&script));
+        let mut content_security_policy = policy(&self.assets[STYLE], Some(&script));
+        if page.has_pictures() {
+            content_security_policy.push_str("; img-src data:");
+        }
         Ok(Page { html, content_security_policy, language: Some(language) })
     }
 
@@ -162,7 +166,11 @@ impl Templates {
         context.insert("mount", &config.mount);
         context.insert("style", &self.assets[STYLE]);
         context.insert("password_min_length", &config.password_policy.least_length());
-        context.insert("password_max_length", &MAX_LENGTH);
+        context.insert("password_max_length", &password::MAX_LENGTH);
+        context.insert("username_min_length", &username::MIN_LENGTH);
+        context.insert("username_max_length", &username::MAX_LENGTH);
+        context.insert("usernames", config.usernames.as_str());
+        context.insert("disabled_endpoints", &config.disabled_endpoints);
         context
     }
 
@@ -369,7 +377,8 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
      form-action 'none'";
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
+    "pages/account.html",
     "pages/activate_account.html",
     "pages/confirm_email_change.html",
     "pages/docs.html",

@@ -112,9 +112,9 @@ fn is_well_formed(text: &str) -> bool {
         && !bytes.windows(2).any(|pair| pair.iter().all(|&byte| is_separator(byte)))
 }
 
-const MAX_LENGTH: usize = 32;
+pub(crate) const MAX_LENGTH: usize = 32;
 
-const MIN_LENGTH: usize = 3;
+pub(crate) const MIN_LENGTH: usize = 3;
 
 #[cfg(test)]
 mod tests {

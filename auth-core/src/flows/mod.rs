@@ -4,6 +4,8 @@
 //! writes its answer.
 
 mod account;
+#[cfg(feature = "pages")]
+mod account_page;
 mod activation;
 mod delivery;
 mod development;
@@ -71,6 +73,8 @@ pub(crate) static SECTIONS: &[(&str, &[&[Endpoint]])] = &[
             password_change::ENDPOINTS,
             email_change::ENDPOINTS,
             sessions::ENDPOINTS,
+            #[cfg(feature = "pages")]
+            account_page::ENDPOINTS,
         ],
     ),
     ("Service", &[discovery::ENDPOINTS]),

@@ -247,6 +247,7 @@ impl Mailer for SmtpWithCopies {
 struct Announcement {
     base: String,
     mount: String,
+    account_page: bool,
     database: &'static str,
     mailbox: bool,
 }
@@ -256,6 +257,8 @@ impl Announcement {
         Self {
             base: settings.config.issuer(),
             mount: settings.config.mount.clone(),
+            account_page: cfg!(feature = "pages")
+                && !settings.config.disabled_endpoints.iter().any(|path| path == "/account"),
             database: match &settings.database {
                 #[cfg(feature = "postgres")]
                 Database::Postgres(_) => "Postgres",
@@ -271,7 +274,10 @@ impl Announcement {
 
 impl fmt::Display for Announcement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { base, mount, database, mailbox } = self;
+        let Self { base, mount, account_page, database, mailbox } = self;
+        if *account_page {
+            writeln!(f, "account page         {base}{mount}/account")?;
+        }
         if cfg!(feature = "openapi") {
             writeln!(f, "API documentation    {base}{mount}/docs")?;
         }

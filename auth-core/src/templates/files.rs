@@ -105,8 +105,14 @@ macro_rules! embedded {
     };
 }
 
-const ASSETS: &[(&str, &str)] =
-    embedded!["pages/docs.js", "pages/form.js", "pages/style.css", "pages/token_form.js"];
+const ASSETS: &[(&str, &str)] = embedded![
+    "pages/account.js",
+    "pages/docs.js",
+    "pages/form.js",
+    "pages/session.js",
+    "pages/style.css",
+    "pages/token_form.js",
+];
 
 pub(super) const TEMPLATES: &[(&str, &str)] = embedded![
     "email/account_deleted.html",
@@ -162,6 +168,8 @@ pub(super) const TEMPLATES: &[(&str, &str)] = embedded![
     "email/welcome.html",
     "email/welcome.subject",
     "email/welcome.txt",
+    "pages/account.html",
+    "pages/account_words.html",
     "pages/activate_account.html",
     "pages/confirm_email_change.html",
     "pages/docs.html",

@@ -228,9 +228,12 @@ fn a_page_allows_exactly_what_it_inlines() {
     let config = Config::new("https://app.example.com").unwrap().product_name("A<b>");
     for overrides in [None, Some(folder.0.as_path())] {
         let templates = Templates::new(overrides).unwrap();
-        for page in
-            [PageKind::ActivateAccount, PageKind::ConfirmEmailChange, PageKind::ResetPassword]
-        {
+        for page in [
+            PageKind::Account,
+            PageKind::ActivateAccount,
+            PageKind::ConfirmEmailChange,
+            PageKind::ResetPassword,
+        ] {
             let page = templates.page(page, &config, Language::English).unwrap();
             let policy = &page.content_security_policy;
             for element in ["style", "script"] {

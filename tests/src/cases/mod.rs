@@ -216,6 +216,7 @@ pub const CASES: &[Case] = table![
         a_page_allows_its_own_script_and_style_and_nothing_else,
         a_browser_gets_a_page_and_a_program_json,
         a_page_is_in_the_language_that_the_browser_asks_for,
+        what_is_switched_off_is_not_on_the_account_page,
         only_a_get_of_a_program_or_a_post_activates,
         the_development_mailbox_shows_what_was_mailed,
     },

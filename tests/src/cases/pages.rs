@@ -1,6 +1,6 @@
 //! The pages that people see, and what opening one does not do.
 
-use auth_core::Language;
+use auth_core::{Language, Usernames};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -10,9 +10,12 @@ use super::assertions::assert_problem;
 use crate::{App, Reply, Request};
 
 pub(super) fn a_page_allows_its_own_script_and_style_and_nothing_else(app: &App) {
-    for (path, scripts) in
-        [("/activate-account", 1), ("/confirm-email-change", 1), ("/reset-password", 1)]
-    {
+    for (path, scripts) in [
+        ("/account", 1),
+        ("/activate-account", 1),
+        ("/confirm-email-change", 1),
+        ("/reset-password", 1),
+    ] {
         let page = app.send(&Request::get(path).header("accept", BROWSER));
         assert_page(&page);
         assert_eq!(assert_policy(&page), scripts, "{path}");
@@ -68,6 +71,37 @@ pub(super) fn a_page_is_in_the_language_that_the_browser_asks_for(app: &App) {
     }
     let mailbox = app.send(&Request::get("/dev/mailbox").of_host().header("accept-language", "de"));
     assert!(mailbox.text().contains("<html lang=\"en\">"), "{}", mailbox.text());
+}
+
+pub(super) fn what_is_switched_off_is_not_on_the_account_page(app: &App) {
+    let disabled = ["/sign-up", "/reset-password", "/sessions/revoke"].map(str::to_owned);
+    let less = app.beside(App::config().disabled_endpoints(disabled), |builder| builder);
+    let (whole, less) = (app.get("/account", None), less.get("/account", None));
+    for part in
+        ["id=\"sign-up\"", "data-opens=\"sign-up-view\"", "/reset-password\"", "id=\"end-others\""]
+    {
+        assert!(whole.text().contains(part), "{part}");
+        assert!(!less.text().contains(part), "{part}");
+    }
+    let usernames = |usernames| {
+        let other = app.beside(App::config().usernames(usernames), |builder| builder);
+        let page = other.get("/account", None);
+        let label = |id: &str| {
+            let (_, rest) = page.text().split_once(&format!("<label for=\"{id}\">"))?;
+            Some(rest.split('<').next().unwrap_or_default().to_owned())
+        };
+        (label("sign-in-name"), label("sign-up-username"))
+    };
+    let (either, email) = ("E-mail address or username", "E-mail address");
+    for (setting, sign_in, sign_up) in [
+        (Usernames::Off, email, None),
+        (Usernames::Optional, either, Some("Username (optional)")),
+        (Usernames::Required, either, Some("Username")),
+    ] {
+        assert_eq!(usernames(setting), (Some(sign_in.to_owned()), sign_up.map(str::to_owned)));
+    }
+    let refused = app.raw("POST", "/account", &[], b"");
+    assert_problem(&refused, 405, "method_not_allowed");
 }
 
 pub(super) fn only_a_get_of_a_program_or_a_post_activates(app: &App) {
