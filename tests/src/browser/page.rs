@@ -109,6 +109,17 @@ impl<'a> Page<'a> {
         Cookie::all(self.context)
     }
 
+    /// Deletes a cookie of the server that the page is from.
+    #[track_caller]
+    pub fn forget(&self, cookie: &str) {
+        let paths = self.cookies().into_iter().filter(|kept| kept.name == cookie);
+        for path in paths.map(|kept| kept.path) {
+            let url = text(&self.eval("location.origin"));
+            let params = json!({ "name": cookie, "url": url, "path": path });
+            self.ask("Network.deleteCookies", params);
+        }
+    }
+
     /// Returns the address of every entry of the history, oldest first.
     #[track_caller]
     pub fn history(&self) -> Vec<String> {
@@ -132,6 +143,15 @@ impl<'a> Page<'a> {
         let sent = events.iter().filter(|event| event.method == "Network.requestWillBeSent");
         let urls = sent.map(|event| text(&event.params["request"]["url"]));
         urls.filter(|url| !url.starts_with("data:")).collect()
+    }
+
+    /// Returns the body of everything that the page sent, in order.
+    #[track_caller]
+    pub fn bodies(&self) -> Vec<String> {
+        let events = self.events();
+        let sent = events.iter().filter(|event| event.method == "Network.requestWillBeSent");
+        let bodies = sent.filter_map(|event| event.params["request"]["postData"].as_str());
+        bodies.map(str::to_owned).collect()
     }
 
     /// Makes the browser of somebody who reads `languages`, such as `de-AT,en;q=0.5`.

@@ -514,9 +514,21 @@ pub const COMPARISONS: &[Comparison] = table![
 
 /// Every case of a browser.
 pub const BROWSER_CASES: &[BrowserCase] = {
-    use browser::{activation, cookies, documents, email_change, password_reset, privacy};
+    use browser::{
+        account, activation, cookies, documents, email_change, foreign_pages, password_reset,
+        privacy, second_factor,
+    };
 
     table![
+        account::{
+            it_leads_from_the_sign_up_to_the_sign_out,
+            it_speaks_the_readers_language,
+            cookies_outlive_the_browser_only_if_asked_to,
+            a_session_is_renewed_where_it_has_to_be,
+            sessions_can_be_ended_by_whoever_knows_the_password,
+            a_password_is_changed_in_place,
+            an_invitation_does_not_stay_in_the_address,
+        },
         activation::{
             a_mailed_link_activates_with_one_click,
             a_password_is_asked_for_where_it_has_to_be,
@@ -526,12 +538,14 @@ pub const BROWSER_CASES: &[BrowserCase] = {
         cookies::{a_page_lives_on_cookies_that_it_cannot_read, another_site_gets_nothing_done},
         documents::{the_reference_lists_every_endpoint, the_development_mailbox_leads_on},
         email_change::{a_new_address_is_confirmed_once},
+        foreign_pages::{they_sign_nobody_out_and_change_nothing, they_sign_nobody_in},
         password_reset::{
             a_refused_password_can_be_replaced_in_place,
             another_link_can_be_asked_for,
             what_is_refused_is_said_in_the_readers_language,
         },
         privacy::{a_page_tells_nobody_where_it_was, no_other_site_frames_a_page},
+        second_factor::{it_is_switched_on_asked_for_and_switched_off, too_many_tries_begin_anew},
     ]
 };
 

@@ -1,12 +1,16 @@
 //! What only a browser can tell: pages as people use them, and what a browser does with answers.
 
+pub(super) mod account;
 pub(super) mod activation;
 mod assertions;
 pub(super) mod cookies;
 pub(super) mod documents;
 pub(super) mod email_change;
+pub(super) mod foreign_pages;
 pub(super) mod password_reset;
+mod people;
 pub(super) mod privacy;
+pub(super) mod second_factor;
 
 use crate::{Browser, OtherSite};
 

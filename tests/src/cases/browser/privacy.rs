@@ -8,7 +8,8 @@ pub(in crate::cases) fn a_page_tells_nobody_where_it_was(app: &App, browser: &Br
     let person = app.stranger();
     app.sign_up(&person);
     let page = browser.page();
-    for url in [mailed_link(app, &person.email), app.url("/reset-password"), app.url("/docs")] {
+    let link = mailed_link(app, &person.email);
+    for url in [link, app.url("/account"), app.url("/reset-password"), app.url("/docs")] {
         page.goto(&url);
         page.eval(&format!("(location.href = {:?}, true)", other.url()));
         page.text("h1");
@@ -17,12 +18,13 @@ pub(in crate::cases) fn a_page_tells_nobody_where_it_was(app: &App, browser: &Br
     }
     let requests = other.requests();
     let visits: Vec<_> = requests.iter().filter(|head| head.starts_with("GET /\n")).collect();
-    assert_eq!(visits.len(), 3, "{requests:#?}");
+    assert_eq!(visits.len(), 4, "{requests:#?}");
     assert!(requests.iter().all(|head| !head.contains("\nreferer:")), "{requests:#?}");
 }
 
 pub(in crate::cases) fn no_other_site_frames_a_page(app: &App, browser: &Browser) {
-    let urls = ["/activate-account", "/reset-password", "/docs"].map(|path| app.url(path));
+    let urls =
+        ["/account", "/activate-account", "/reset-password", "/docs"].map(|path| app.url(path));
     let other = OtherSite::start(
         &urls.clone().map(|url| format!("<iframe src='{url}'>")).join("</iframe>"),
     );
@@ -33,5 +35,5 @@ pub(in crate::cases) fn no_other_site_frames_a_page(app: &App, browser: &Browser
     }
     let errors = page.console_errors();
     let blocked = errors.iter().filter(|error| error.contains("frame-ancestors 'none'"));
-    assert_eq!((blocked.count(), errors.len()), (3, 3), "{errors:#?}");
+    assert_eq!((blocked.count(), errors.len()), (4, 4), "{errors:#?}");
 }
