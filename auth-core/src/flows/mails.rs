@@ -164,10 +164,11 @@ impl Auth {
         eligible: impl Fn(&Account) -> bool + Send,
     ) -> Result<()> {
         let now = self.now();
-        let account = self.0.store.read().await?.account_by_email(email.canonical()).await?;
         let mut unit = self.begin(client).await?;
         let within_limits = self.count_mail(&mut unit, email, purpose, now).await?;
         unit.tx().lock_claimants(email, None).await?;
+        // Not before the lock: whoever has moved to another address meanwhile is mailed nothing here.
+        let account = unit.tx().account_by_email(email.canonical()).await?;
         if within_limits && purpose == Purpose::Activation {
             let until = now.plus(self.0.config.activation_lifetime);
             unit.tx().extend_holds(email, until, now).await?;

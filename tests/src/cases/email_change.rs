@@ -218,6 +218,27 @@ pub(super) fn of_many_who_want_an_address_one_gets_it(app: &App) {
     }
 }
 
+/// Whoever reads the old mailbox asks for a link while the user moves out.
+pub(super) fn no_reset_link_reaches_the_mailbox_that_is_left(app: &App) {
+    for _ in 0..4 {
+        let person = app.user();
+        let new = moved(app, &person);
+        let token = link(app, &app.sign_in(&person), &new);
+        let replies = app.race(6, |number| match number {
+            2 => Request::post("/confirm-email-change", &json!({ "token": token })),
+            _ => Request::post("/request-password-reset", &json!({ "email": person.email })),
+        });
+        assert_tally(&replies, &[("200", 1), ("202", 5)]);
+        let mails = app.mails();
+        for mail in mails.iter().filter(|mail| mail.kind == MessageKind::PasswordReset) {
+            assert_eq!(mail.to, person.email);
+            let reset = json!({ "token": App::token_of(mail), "password": OTHER_PASSWORD });
+            assert_problem(&app.post("/reset-password", reset), 400, "invalid_token");
+        }
+        app.sign_in(&new);
+    }
+}
+
 fn ask(app: &App, tokens: &Tokens, new_email: &str) -> Reply {
     app.post_as(&tokens.access, "/change-email", json!({ "new_email": new_email }))
 }

@@ -162,6 +162,7 @@ pub const CASES: &[Case] = table![
         no_older_link_survives_and_changing_back_revives_none,
         of_many_requests_each_link_proves_its_own_address,
         of_many_who_want_an_address_one_gets_it,
+        no_reset_link_reaches_the_mailbox_that_is_left,
     },
     enrolment::{
         an_enrolment_counts_for_nothing_until_it_is_confirmed,
