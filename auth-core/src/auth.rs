@@ -199,13 +199,13 @@ impl Unit<'_> {
         &mut self.tx
     }
 
-    /// Locks the user of `session`, and refuses if the session has ended since it was read: a reset
-    /// or a revocation that came first wins.
-    pub(crate) async fn lock(&mut self, session: &CurrentSession) -> Result<()> {
+    /// Locks the user of `session` and returns them as they are now, and refuses if the session has
+    /// ended since it was read: a reset or a revocation that came first wins.
+    pub(crate) async fn lock(&mut self, session: &CurrentSession) -> Result<Account> {
         let now = self.auth.now();
         self.tx().lock_user(session.user().id).await?;
-        let live = self.tx().session_is_live(session.id(), now).await?;
-        if live { Ok(()) } else { Err(Error::Unauthenticated) }
+        let found = self.tx().authenticated(session.id(), now).await?;
+        found.map(|found| found.account).ok_or(Error::Unauthenticated)
     }
 
     /// Sends `message` if this unit commits.

@@ -56,8 +56,8 @@ impl Auth {
     pub async fn delete_user(&self, session: &CurrentSession) -> Result<()> {
         self.require_recent(session)?;
         let mut unit = self.begin(&session.client).await?;
-        unit.lock(session).await?;
-        self.remove_user(&mut unit, session.account()).await?;
+        let account = unit.lock(session).await?;
+        self.remove_user(&mut unit, &account).await?;
         unit.commit().await
     }
 

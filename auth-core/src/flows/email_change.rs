@@ -119,12 +119,12 @@ impl Auth {
         new_email: &EmailAddress,
     ) -> Result<()> {
         let now = self.now();
-        let account = session.account();
+        let user_id = session.user().id;
         let owner = self.0.store.read().await?.account_by_email(new_email.canonical()).await?;
-        let owner = owner.filter(|owner| owner.user.id != account.user.id && holds_address(owner));
+        let owner = owner.filter(|owner| owner.user.id != user_id && holds_address(owner));
 
         let mut unit = self.begin(&session.client).await?;
-        let subject = format!("email-changes:{}", account.user.id);
+        let subject = format!("email-changes:{user_id}");
         let (count, until) = unit.tx().count_attempt(&subject, now.plus(HOUR), now).await?;
         if count > i64::from(self.0.config.mails_per_hour) {
             drop(unit);
@@ -132,10 +132,10 @@ impl Auth {
         }
         let purpose = Purpose::EmailChange;
         let within_limits = self.count_mail(&mut unit, new_email, purpose, now).await?;
-        unit.lock(session).await?;
+        let account = unit.lock(session).await?;
         if within_limits {
             let addressee =
-                Addressee { email: new_email.original().to_owned(), ..Addressee::from(account) };
+                Addressee { email: new_email.original().to_owned(), ..Addressee::from(&account) };
             // Of a taken address nobody learns the token, but older ones are void all the same.
             let link = self.link(&mut unit, &addressee, purpose, Some(new_email), now).await?;
             match &owner {
@@ -146,11 +146,9 @@ impl Auth {
                 Some(_) => {}
             }
         } else {
-            unit.record(EventKind::ExcessRateLimitExceeded)
-                .user(account.user.id)
-                .detail("limit", "mails");
+            unit.record(EventKind::ExcessRateLimitExceeded).user(user_id).detail("limit", "mails");
         }
-        self.notify(&mut unit, MessageKind::EmailChangeRequested, account);
+        self.notify(&mut unit, MessageKind::EmailChangeRequested, &account);
         unit.commit().await
     }
 

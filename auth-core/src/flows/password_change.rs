@@ -81,7 +81,7 @@ impl Auth {
         let refresh = RefreshSecret::generate(&*self.0.random);
         let renewal = self.renewal(&refresh, now);
         let mut unit = self.begin(&session.client).await?;
-        unit.lock(&session).await?;
+        let locked = unit.lock(&session).await?;
         let epoch = account.password_epoch;
         if !unit.tx().change_password(user_id, epoch, hash.as_str()).await? {
             return Err(STALE);
@@ -96,7 +96,7 @@ impl Auth {
             .user(user_id)
             .session(session.id())
             .detail("by", "change");
-        self.notify(&mut unit, MessageKind::PasswordChanged, account);
+        self.notify(&mut unit, MessageKind::PasswordChanged, &locked);
         unit.commit().await?;
         let issued = Issued { session: renewed, refresh };
         self.tokens_with(issued, session.into_user(), claims, now).await

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use auth_core::MessageKind;
+use auth_core::{AccessToken, MessageKind};
 use serde_json::json;
 
 use super::assertions::assert_problem;
@@ -8,6 +8,7 @@ use super::counting::{assert_only, assert_tally, rows, tally};
 use super::probes::{
     OTHER_PASSWORD, assert_alike, assert_live, assert_refused, reset_token, try_sign_in,
 };
+use crate::adapters::block_on;
 use crate::{App, Person, Reply, Request, Tokens};
 
 pub(super) fn the_link_gives_the_account_its_new_address(app: &App) {
@@ -237,6 +238,27 @@ pub(super) fn no_reset_link_reaches_the_mailbox_that_is_left(app: &App) {
         }
         app.sign_in(&new);
     }
+}
+
+/// A request that is under way read the user before; its notice goes to the address of now.
+pub(super) fn a_notice_reaches_who_has_moved_meanwhile(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    let access = AccessToken::from(tokens.access.as_str());
+    let session = block_on(app.auth.session(&access)).expect("the session is live");
+    let new = moved(app, &person);
+    let token = link(app, &tokens, &new);
+    assert_eq!(confirm(app, &token).status, 200);
+    app.mails();
+
+    let third = app.stranger();
+    block_on(app.auth.change_email(&session, &third.email)).expect("it was a recent sign-in");
+    block_on(app.auth.delete_user(&session)).expect("there is such a user");
+    let mut told: Vec<_> = app.mails().iter().map(|mail| (mail.kind, mail.to.clone())).collect();
+    told.retain(|(kind, _)| *kind != MessageKind::EmailChange);
+    told.sort_by_key(|(kind, _)| kind.as_str());
+    let kinds = [MessageKind::AccountDeleted, MessageKind::EmailChangeRequested];
+    assert_eq!(told, kinds.map(|kind| (kind, new.email.clone())));
 }
 
 fn ask(app: &App, tokens: &Tokens, new_email: &str) -> Reply {

@@ -163,6 +163,7 @@ pub const CASES: &[Case] = table![
         of_many_requests_each_link_proves_its_own_address,
         of_many_who_want_an_address_one_gets_it,
         no_reset_link_reaches_the_mailbox_that_is_left,
+        a_notice_reaches_who_has_moved_meanwhile,
     },
     enrolment::{
         an_enrolment_counts_for_nothing_until_it_is_confirmed,

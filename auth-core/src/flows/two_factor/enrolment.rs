@@ -119,7 +119,7 @@ impl Auth {
         session: &CurrentSession,
         code: &Code,
     ) -> Result<Vec<RecoveryCode>> {
-        let (user, account) = (session.user(), session.account());
+        let user = session.user();
         if user.two_factor_enabled {
             return Err(Error::TwoFactorAlreadyEnabled);
         }
@@ -136,7 +136,7 @@ impl Auth {
         };
 
         let mut unit = self.begin(&session.client).await?;
-        unit.lock(session).await?;
+        let account = unit.lock(session).await?;
         unit.tx().change_factors(user.id).await?;
         if !unit.tx().consume_enrolment(&enrolment, now).await? {
             return Err(Error::NoPendingEnrolment);
@@ -153,7 +153,7 @@ impl Auth {
         let revoked = unit.tx().revoke_sessions(user.id, Some(session.id()), now).await?;
         unit.end_sessions(user.id, revoked, "factors_changed");
         unit.record(EventKind::MfaEnabled).user(user.id).session(session.id());
-        self.notify(&mut unit, MessageKind::TwoFactorEnabled, account);
+        self.notify(&mut unit, MessageKind::TwoFactorEnabled, &account);
         unit.commit().await?;
         Ok(codes)
     }
@@ -167,14 +167,14 @@ impl Auth {
     /// [`Error::ReauthenticationRequired`], [`Error::TwoFactorNotEnabled`], [`Error::InvalidCode`], [`Error::TooManyRequests`].
     pub async fn disable_two_factor(&self, session: &CurrentSession, code: &Code) -> Result<()> {
         self.require_recent(session)?;
-        let (user, account) = (session.user(), session.account());
+        let user = session.user();
         if !user.two_factor_enabled {
             return Err(Error::TwoFactorNotEnabled);
         }
         let used = self.evaluate_code(user.id, code, &session.client).await?;
         let now = self.now();
         let mut unit = self.begin(&session.client).await?;
-        unit.lock(session).await?;
+        let account = unit.lock(session).await?;
         unit.tx().change_factors(user.id).await?;
         self.spend_code(&mut unit, user.id, &used).await?;
         if !unit.tx().remove_second_factor(user.id).await? {
@@ -183,7 +183,7 @@ impl Auth {
         let revoked = unit.tx().revoke_sessions(user.id, Some(session.id()), now).await?;
         unit.end_sessions(user.id, revoked, "factors_changed");
         unit.record(EventKind::MfaDisabled).user(user.id).session(session.id());
-        self.notify(&mut unit, MessageKind::TwoFactorDisabled, account);
+        self.notify(&mut unit, MessageKind::TwoFactorDisabled, &account);
         unit.commit().await
     }
 }

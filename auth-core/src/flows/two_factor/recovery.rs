@@ -44,11 +44,11 @@ impl Auth {
         }
         let used = self.evaluate_code(user.id, code, &session.client).await?;
         let mut unit = self.begin(&session.client).await?;
-        unit.lock(session).await?;
+        let account = unit.lock(session).await?;
         self.spend_code(&mut unit, user.id, &used).await?;
         let codes = self.new_recovery_codes(unit.tx(), user.id).await?;
         unit.record(EventKind::RecoveryCodesReplaced).user(user.id).session(session.id());
-        self.notify(&mut unit, MessageKind::RecoveryCodesReplaced, session.account());
+        self.notify(&mut unit, MessageKind::RecoveryCodesReplaced, &account);
         unit.commit().await?;
         Ok(codes)
     }
