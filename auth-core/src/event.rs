@@ -65,6 +65,8 @@ kinds! {
     RecoveryCodesReplaced = "recovery_codes_replaced";
     /// What a previous master secret sealed was sealed anew.
     SecretsResealed = "secrets_resealed";
+    /// Another program went on with a session: its user agent changed; `from` says what it was.
+    SessionClientChanged = "session_client_changed";
     /// A session proved its factors again.
     SessionRenewed = "session_renewed";
     /// A session was ended; `reason` says why.

@@ -122,6 +122,7 @@ impl Auth {
             idle_expires_at: session.renewal.idle_expires_at,
             expires_at: session.expires_at,
             remembered,
+            user_agent: client.user_agent.clone(),
         };
         Ok(Some(Issued { session, refresh }))
     }

@@ -8,7 +8,7 @@ use crate::http::cookies::SessionCookie;
 use crate::http::credentials::{self, Delivery};
 use crate::http::endpoint::Credential;
 use crate::http::input::optional_json;
-use crate::store::Rotation;
+use crate::store::{Rotated, Rotation};
 use crate::{
     Auth, Client, Endpoint, Error, EventKind, FieldError, MessageKind, ProblemCode, RefreshToken,
     Request, Response, Result, Timestamp,
@@ -57,6 +57,7 @@ impl Auth {
             self.detect_reuse(&presented, client, now).await?;
             return Err(Error::InvalidRefreshToken);
         };
+        self.note_client(&issued.session, client).await?;
         let account = self.0.store.read().await?.account(issued.session.user_id).await?;
         let account = account.ok_or(Error::InvalidRefreshToken)?;
         self.tokens(issued, account.user, now).await
@@ -80,6 +81,24 @@ impl Auth {
             }
         }
         Ok(None)
+    }
+
+    /// Writes down that another program goes on with a session. It may be a theft or an update, so it
+    /// decides nothing.
+    async fn note_client(&self, session: &Rotated, client: &Client) -> Result<()> {
+        let old = session.user_agent.as_deref();
+        let Some(new) = client.user_agent.as_deref().filter(|new| Some(*new) != old) else {
+            return Ok(());
+        };
+        let mut unit = self.begin(client).await?;
+        if !unit.tx().change_user_agent(session.id, old, new).await? {
+            return Ok(());
+        }
+        unit.record(EventKind::SessionClientChanged)
+            .user(session.user_id)
+            .session(session.id)
+            .detail("from", old);
+        unit.commit().await
     }
 
     async fn detect_reuse(

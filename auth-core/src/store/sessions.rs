@@ -54,6 +54,7 @@ pub(crate) struct Rotated {
     pub(crate) idle_expires_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) remembered: bool,
+    pub(crate) user_agent: Option<String>,
 }
 
 /// A live session and its user.
@@ -123,7 +124,7 @@ impl Connection {
                      AND EXISTS (SELECT 1 FROM auth_users u
                                  WHERE u.id = user_id AND u.disabled_at IS NULL)
                    RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at,
-                             remembered";
+                             remembered, user_agent";
         Ok(on!(self, |db| query_as(sql)
             .bind(rotation.family.as_bytes())
             .bind(rotation.presented.as_bytes())
@@ -133,6 +134,25 @@ impl Connection {
             .bind(rotation.grace_since)
             .fetch_optional(db)
             .await?))
+    }
+
+    /// Notes that another program goes on with a session; false if somebody else has.
+    pub(crate) async fn change_user_agent(
+        &mut self,
+        id: SessionId,
+        old: Option<&str>,
+        new: &str,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE auth_sessions SET user_agent = $3
+                   WHERE id = $1 AND COALESCE(user_agent, '') = $2";
+        let changed = on!(self, |db| query(sql)
+            .bind(id)
+            .bind(old.unwrap_or_default())
+            .bind(new)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(changed == 1)
     }
 
     /// Revokes the live session of a family of which a token that is not the good one was
@@ -311,7 +331,7 @@ impl Connection {
                                  WHERE u.id = user_id AND u.password_epoch = $2 AND u.factor_epoch = $8
                                    AND u.disabled_at IS NULL)
                    RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at,
-                             remembered";
+                             remembered, user_agent";
         Ok(on!(self, |db| query_as(sql)
             .bind(id)
             .bind(password_epoch)

@@ -127,6 +127,8 @@ pub(super) fn each_change_of_an_account_is_written_down(apps: &[App]) {
 
 pub(super) fn a_limit_that_is_reached_is_written_down(apps: &[App]) {
     let app = apps[0].beside(App::config().wrong_codes(1_u32).mails_per_hour(1_u32), |it| it);
+    // Ids of two instances are in order from one millisecond to the next.
+    app.clock.advance(Duration::from_secs(1));
     let person = app.user();
     let authenticator = app.enable_two_factor(&app.sign_in(&person));
     let mut log = Log::of(&app);
@@ -171,6 +173,25 @@ pub(super) fn an_event_says_who_and_from_where_and_nothing_personal(apps: &[App]
     for secret in [&*person.email, &*person.password, "a wrong password", &*tokens.refresh] {
         assert!(!all.contains(secret), "{secret} is in {all}");
     }
+}
+
+pub(super) fn a_session_that_goes_on_in_another_program_is_written_down_once(apps: &[App]) {
+    let app = &apps[0];
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    let mut log = Log::of(app);
+    let refreshed = |token: &str, user_agent: &str| {
+        let request = Request::post("/access", &json!({ "refresh_token": token }));
+        App::tokens(&app.send(&request.header("user-agent", user_agent)))
+    };
+    let next = refreshed(&tokens.refresh, "curl/8.14.1");
+    log.expect(&["session_client_changed "]);
+    let next = refreshed(&next.refresh, "curl/8.14.1");
+    log.expect(&[]);
+    let next = refreshed(&next.refresh, "Wget/1.25");
+    log.expect(&["session_client_changed curl/8.14.1"]);
+    let sessions = app.get("/sessions", Some(&next.access)).json();
+    assert_eq!(sessions["sessions"][0]["user_agent"], "Wget/1.25");
 }
 
 pub(super) fn an_event_is_never_changed(apps: &[App]) {

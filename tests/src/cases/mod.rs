@@ -416,6 +416,7 @@ pub const COMPARISONS: &[Comparison] = table![
         each_change_of_an_account_is_written_down,
         a_limit_that_is_reached_is_written_down,
         an_event_says_who_and_from_where_and_nothing_personal,
+        a_session_that_goes_on_in_another_program_is_written_down_once,
         an_event_is_never_changed,
         events_are_found_by_user_kind_and_time,
     },
