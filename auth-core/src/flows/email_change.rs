@@ -168,7 +168,7 @@ impl Auth {
     async fn set_email(&self, account: &Account, digest: &Digest, client: &Client) -> Result<()> {
         let (user_id, now) = (account.user.id, self.now());
         let mut unit = self.begin(client).await?;
-        unit.tx().lock_user(user_id).await?;
+        unit.tx().lock_for_email_change(user_id, digest).await?;
         let new = unit.tx().consume_email_change(digest, now).await?;
         let new = new.ok_or(Error::InvalidToken)?;
         if let Some(unproven) = unit.tx().delete_unproven(&new.email_canonical, user_id).await? {

@@ -3,6 +3,7 @@
 use sqlx::{query, query_scalar};
 
 use super::{Connection, NewEmail, StoreError, on};
+use crate::crypto::digest::Digest;
 use crate::model::Account;
 use crate::{Timestamp, UserId};
 
@@ -24,6 +25,25 @@ impl Connection {
             .await?
             .rows_affected());
         Ok(changed == 1)
+    }
+
+    /// Locks a user whose address is to change, and whoever claims the new one without having proven
+    /// it. All at once and in one order, as sign-ups do.
+    pub(crate) async fn lock_for_email_change(
+        &mut self,
+        id: UserId,
+        token: &Digest,
+    ) -> Result<(), StoreError> {
+        on!(self, |db, sql: "SELECT id FROM auth_users
+                             WHERE id = $1
+                                OR (activated_at IS NULL
+                                    AND email_canonical = (SELECT new_email_canonical
+                                                           FROM auth_one_time_tokens
+                                                           WHERE digest = $2))
+                             ORDER BY id", postgres: " FOR UPDATE"| {
+            query(sql).bind(id).bind(token.as_bytes()).execute(db).await?;
+        });
+        Ok(())
     }
 
     /// Sets the address of a user, unless another has it.

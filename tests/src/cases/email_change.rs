@@ -1,3 +1,4 @@
+use std::thread;
 use std::time::Duration;
 
 use auth_core::{AccessToken, MessageKind};
@@ -9,7 +10,7 @@ use super::probes::{
     OTHER_PASSWORD, assert_alike, assert_live, assert_refused, reset_token, try_sign_in,
 };
 use crate::adapters::block_on;
-use crate::{App, Person, Reply, Request, Tokens};
+use crate::{App, Person, Reply, Request, StoreKind, Tokens};
 
 pub(super) fn the_link_gives_the_account_its_new_address(app: &App) {
     let person = app.user();
@@ -259,6 +260,50 @@ pub(super) fn a_notice_reaches_who_has_moved_meanwhile(app: &App) {
     told.sort_by_key(|(kind, _)| kind.as_str());
     let kinds = [MessageKind::AccountDeleted, MessageKind::EmailChangeRequested];
     assert_eq!(told, kinds.map(|kind| (kind, new.email.clone())));
+}
+
+/// Both lock who moves and who claims the new address without a proof, in the order of their ids: a
+/// deadlock would be an answer of 503.
+pub(super) fn a_change_and_a_sign_up_do_not_stand_in_each_others_way(app: &App) {
+    if app.kind == StoreKind::Sqlite {
+        return; // It has one writer.
+    }
+    let squatter = app.stranger();
+    let sign_up = |email: &str| {
+        let (password, name) = (&squatter.password, "squatter");
+        Request::post(
+            "/sign-up",
+            &json!({ "email": email, "password": password, "username": name }),
+        )
+    };
+    assert_eq!(app.send(&sign_up(&squatter.email)).status, 202);
+    // The name is nobody's any more.
+    app.clock.advance(Duration::from_secs(25 * 60 * 60));
+    let person = app.user();
+    let token = link(app, &app.sign_in(&person), &squatter);
+    let waiting = "SELECT 1 FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let until_two_wait = format!(
+        "DO $$ BEGIN
+             PERFORM 1 FROM auth_users WHERE email = '{}' FOR UPDATE;
+             FOR i IN 1..10000 LOOP
+                 PERFORM pg_stat_clear_snapshot(), pg_sleep(0.001);
+                 EXIT WHEN (SELECT COUNT(*) FROM ({waiting}) waiting) >= 2;
+             END LOOP;
+         END $$",
+        squatter.email
+    );
+    let replies = thread::scope(|scope| {
+        scope.spawn(|| app.execute(&until_two_wait));
+        let held = "SELECT 'held' FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        while app.texts(held).is_empty() {}
+        let first = scope.spawn(|| app.send(&sign_up(&person.email)));
+        while app.texts(&waiting.replace('1', "'waits'")).is_empty() {}
+        let second = confirm(app, &token);
+        [first.join().expect("it is answered"), second]
+    });
+    assert_tally(&replies, &[("200", 1), ("202", 1)]);
 }
 
 fn ask(app: &App, tokens: &Tokens, new_email: &str) -> Reply {

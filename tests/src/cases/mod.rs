@@ -162,6 +162,7 @@ pub const CASES: &[Case] = table![
         no_older_link_survives_and_changing_back_revives_none,
         of_many_requests_each_link_proves_its_own_address,
         of_many_who_want_an_address_one_gets_it,
+        a_change_and_a_sign_up_do_not_stand_in_each_others_way,
         no_reset_link_reaches_the_mailbox_that_is_left,
         a_notice_reaches_who_has_moved_meanwhile,
     },
