@@ -105,36 +105,41 @@ impl Operator<'_> {
     ) -> Result<ImportReport> {
         let mut report = ImportReport::default();
         let mut records = records.into_iter();
-        let mut stopped = false;
-        while !stopped {
-            let mut unit = None;
-            let mut full = false;
-            for record in records.by_ref() {
-                report.read += 1;
-                let outcome = match record {
-                    Err(error) => Outcome::Refused(None, error.to_string()),
-                    Ok(user) => {
-                        let begun = match &mut unit {
-                            Some(unit) => unit,
-                            none => none.insert(self.auth.begin(self).await?),
-                        };
-                        self.import_one(begun, user).await?
-                    }
-                };
-                stopped = options.strict && matches!(outcome, Outcome::Refused(..));
-                report.add(outcome, options.kept);
-                full = report.read.is_multiple_of(BATCH);
-                if stopped || full {
-                    break;
-                }
-            }
-            if let Some(unit) = unit {
-                unit.commit().await?;
-            }
+        loop {
+            // Whoever is slow to write records keeps no transaction open.
+            let portion: Vec<_> = records.by_ref().take(BATCH).collect();
+            let full = portion.len() == BATCH;
+            let stopped = self.import_portion(portion, options, &mut report).await?;
             progress(&report);
-            stopped |= !full;
+            if stopped || !full {
+                return Ok(report);
+            }
         }
-        Ok(report)
+    }
+
+    /// Imports records in one transaction, and returns whether that is the end of it.
+    async fn import_portion<E: fmt::Display>(
+        &self,
+        records: Vec<Result<ImportedUser, E>>,
+        options: ImportOptions,
+        report: &mut ImportReport,
+    ) -> Result<bool> {
+        let mut unit = self.auth.begin(self).await?;
+        let mut stopped = false;
+        for record in records {
+            report.read += 1;
+            let outcome = match record {
+                Err(error) => Outcome::Refused(None, error.to_string()),
+                Ok(user) => self.import_one(&mut unit, user).await?,
+            };
+            stopped = options.strict && matches!(outcome, Outcome::Refused(..));
+            report.add(outcome, options.kept);
+            if stopped {
+                break;
+            }
+        }
+        unit.commit().await?;
+        Ok(stopped)
     }
 
     async fn import_one(&self, unit: &mut Unit<'_>, user: ImportedUser) -> Result<Outcome> {
@@ -220,4 +225,4 @@ impl ImportReport {
 }
 
 /// How many records one transaction takes.
-const BATCH: u64 = 500;
+const BATCH: usize = 500;

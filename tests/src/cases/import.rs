@@ -151,6 +151,18 @@ pub(super) fn the_host_has_its_say_for_each(apps: &[App]) {
     assert_eq!(rows(app, "auth_events WHERE kind = 'user_created'"), 1_196);
 }
 
+/// Records may come from a pipe, and whoever fills that may take long.
+pub(super) fn a_record_that_is_awaited_holds_up_nobody(apps: &[App]) {
+    let app = &apps[0];
+    let person = app.user();
+    let records = (0..3).map(|n| {
+        app.sign_in(&person);
+        Ok::<_, String>(ImportedUser::new(&format!("p{n}@example.com")))
+    });
+    let imported = block_on(app.auth.operator("ada").import(records, ImportOptions::new(), |_| {}));
+    assert_eq!(counts(&imported.expect("the database answers")), (3, 3, 0, 0));
+}
+
 fn import(app: &App, lines: &[String], options: ImportOptions) -> ImportReport {
     let records = lines.iter().map(|line| serde_json::from_str::<ImportedUser>(line));
     let mut told = 0;

@@ -440,6 +440,7 @@ pub const COMPARISONS: &[Comparison] = table![
         they_sign_in_as_they_did_there,
         what_is_not_acceptable_is_refused_and_named,
         the_host_has_its_say_for_each,
+        a_record_that_is_awaited_holds_up_nobody,
     },
     least_privilege::{
         what_happened_can_be_added_to_and_read,
