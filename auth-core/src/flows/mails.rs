@@ -174,7 +174,9 @@ impl Auth {
             unit.tx().extend_holds(email, until, now).await?;
         }
         let account = account.filter(|account| account.disabled_at.is_none() && eligible(account));
-        if let Some(account) = account.filter(|_| within_limits) {
+        if !within_limits {
+            unit.record(EventKind::ExcessRateLimitExceeded).detail("limit", "mails");
+        } else if let Some(account) = account {
             let user = Addressee::from(&account);
             self.send_link(&mut unit, &user, purpose, now).await?;
         } else {

@@ -148,6 +148,8 @@ pub(super) fn a_limit_that_is_reached_is_written_down(apps: &[App]) {
         "authn_token_created activation",
         "excess_rate_limit_exceeded mails",
     ]);
+    app.post("/send-activation-email", json!({ "email": stranger.email }));
+    log.expect(&["excess_rate_limit_exceeded mails"]);
 }
 
 pub(super) fn an_event_says_who_and_from_where_and_nothing_personal(apps: &[App]) {
