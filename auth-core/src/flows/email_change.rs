@@ -171,9 +171,7 @@ impl Auth {
         unit.tx().lock_for_email_change(user_id, digest).await?;
         let new = unit.tx().consume_email_change(digest, now).await?;
         let new = new.ok_or(Error::InvalidToken)?;
-        if let Some(unproven) = unit.tx().delete_unproven(&new.email_canonical, user_id).await? {
-            unit.record(EventKind::UserDeleted).user(unproven).detail("reason", "unproven");
-        }
+        self.replace_unproven(&mut unit, &new.email_canonical, user_id).await?;
         if !unit.tx().change_email(user_id, &new).await? {
             return Err(Error::InvalidToken);
         }

@@ -155,6 +155,20 @@ impl Auth {
         unit.commit().await
     }
 
+    /// Deletes a user who never proved the address that another is to have; false if there is none.
+    pub(crate) async fn replace_unproven(
+        &self,
+        unit: &mut Unit<'_>,
+        canonical: &str,
+        by: UserId,
+    ) -> Result<bool> {
+        let replaced = unit.tx().delete_unproven(canonical, by).await?;
+        if let Some(id) = replaced {
+            unit.record(EventKind::UserDeleted).user(id).detail("reason", "unproven");
+        }
+        Ok(replaced.is_some())
+    }
+
     /// Records that a user was created, and lets the host add what is its own.
     pub(crate) async fn user_created(
         &self,

@@ -7,7 +7,7 @@ pub use super::import_record::ImportedUser;
 use super::import_record::Record;
 use crate::auth::{Inner, Unit};
 use crate::crypto::seal::Purpose;
-use crate::store::ImportedRow;
+use crate::store::WholeUser;
 use crate::{Error, EventKind, Language, Result, UserId};
 
 /// How an import goes about it; by default it goes on after a record that is refused, and keeps
@@ -152,7 +152,7 @@ impl Operator<'_> {
         let Record {
             email, username, password_hash, roles, metadata, language, totp_secret, ..
         } = &record;
-        let row = ImportedRow {
+        let row = WholeUser {
             id: UserId::generate(&**clock, &**random),
             email,
             username: username.as_ref(),
@@ -168,7 +168,12 @@ impl Operator<'_> {
         if hooked {
             unit.tx().savepoint().await?;
         }
-        let inserted = unit.tx().insert_imported(&row).await?;
+        let mut inserted = unit.tx().insert_whole_user(&row).await?;
+        // Who signs addresses up before others move in is not to keep their users out.
+        if !inserted && row.activated_at.is_some() {
+            let replaced = self.auth.replace_unproven(unit, row.email.canonical(), id).await?;
+            inserted = replaced && unit.tx().insert_whole_user(&row).await?;
+        }
         if inserted && let Some(secret) = totp_secret {
             let owner = Uuid::from(id);
             let sealed = sealer.seal(&**random, Purpose::TotpSecret, owner.as_bytes(), secret);

@@ -4,7 +4,7 @@ use super::Operator;
 use super::attributes::checked_roles;
 use crate::flows::email;
 use crate::flows::passwords::PasswordOwner;
-use crate::store::{Addressee, OperatorsUser, Purpose};
+use crate::store::{Addressee, Purpose, WholeUser};
 use crate::{
     Error, EventKind, FieldError, Language, MessageKind, Password, Result, User, UserId, Username,
 };
@@ -89,7 +89,7 @@ impl Operator<'_> {
             }
             unit.tx().release_username(username, &address).await?;
         }
-        let new = OperatorsUser {
+        let new = WholeUser {
             id: UserId::generate(&*self.auth.0.clock, &*self.auth.0.random),
             email: &address,
             username: username.as_ref(),
@@ -97,15 +97,15 @@ impl Operator<'_> {
             roles: &roles,
             metadata: &metadata,
             language: language.map(Language::as_str),
-            activated,
+            activated_at: activated.then_some(now),
             created_at: now,
         };
-        let id = unit.tx().insert_operators_user(&new).await?.ok_or_else(taken)?;
-        if id == new.id {
-            self.auth.user_created(&mut unit, id, "operator").await?;
-        } else {
-            unit.record(EventKind::UserUpdated).user(id).detail("what", "created_again");
+        let id = new.id;
+        self.auth.replace_unproven(&mut unit, address.canonical(), id).await?;
+        if !unit.tx().insert_whole_user(&new).await? {
+            return Err(taken());
         }
+        self.auth.user_created(&mut unit, id, "operator").await?;
         let addressee = Addressee {
             id,
             email: address.original().to_owned(),

@@ -5,8 +5,8 @@ use sqlx::types::Json;
 use super::{Connection, StoreError, on};
 use crate::{EmailAddress, Timestamp, UserId, Username};
 
-/// A user whom another system kept before.
-pub(crate) struct ImportedRow<'a> {
+/// A user who comes whole, from an operator or from another system.
+pub(crate) struct WholeUser<'a> {
     pub(crate) id: UserId,
     pub(crate) email: &'a EmailAddress,
     pub(crate) username: Option<&'a Username>,
@@ -20,9 +20,9 @@ pub(crate) struct ImportedRow<'a> {
 
 impl Connection {
     /// Adds a user; false if the address or the username has one.
-    pub(crate) async fn insert_imported(
+    pub(crate) async fn insert_whole_user(
         &mut self,
-        row: &ImportedRow<'_>,
+        row: &WholeUser<'_>,
     ) -> Result<bool, StoreError> {
         let sql =
             "INSERT INTO auth_users (id, email, email_canonical, username, username_canonical,

@@ -37,13 +37,12 @@ pub(crate) use connect::in_memory;
 pub use connect::{Store, StoreError};
 pub(crate) use events::EventFilter;
 pub(crate) use exports::{KeptCredentials, KeptHold, KeptMail, KeptSession, KeptToken};
-pub(crate) use imports::ImportedRow;
+pub(crate) use imports::WholeUser;
 pub(crate) use messages::{MessageFilter, MessageRow};
 pub(crate) use one_time_tokens::{NewEmail, NewToken, Purpose};
 pub(crate) use sessions::{Authenticated, NewSession, Renewal, Rotated, Rotation};
 pub(crate) use signing_keys::KeyRow;
 pub(crate) use two_factor::{EnrolmentRow, NewChallenge};
-pub(crate) use user_changes::OperatorsUser;
 pub(crate) use user_details::UserFilter;
 pub(crate) use users::{Addressee, NewUser};
 

@@ -2,60 +2,12 @@
 
 use serde_json::{Map, Value};
 use sqlx::types::Json;
-use sqlx::{query, query_as, query_scalar};
+use sqlx::{query, query_as};
 
 use super::{Connection, StoreError, on};
-use crate::{EmailAddress, SessionId, Timestamp, UserId, Username};
-
-/// A user whom an operator creates.
-pub(crate) struct OperatorsUser<'a> {
-    pub(crate) id: UserId,
-    pub(crate) email: &'a EmailAddress,
-    pub(crate) username: Option<&'a Username>,
-    pub(crate) password_hash: Option<&'a str>,
-    pub(crate) roles: &'a [String],
-    pub(crate) metadata: &'a Map<String, Value>,
-    pub(crate) language: Option<&'a str>,
-    pub(crate) activated: bool,
-    pub(crate) created_at: Timestamp,
-}
+use crate::{SessionId, Timestamp, UserId};
 
 impl Connection {
-    /// Inserts a user, in place of whatever an unproven sign-up of the address asked for. `None` if
-    /// the address has an activated or a disabled user.
-    pub(crate) async fn insert_operators_user(
-        &mut self,
-        new: &OperatorsUser<'_>,
-    ) -> Result<Option<UserId>, StoreError> {
-        let sql = "INSERT INTO auth_users (id, email, email_canonical, username,
-                       username_canonical, password_hash, password_epoch, factor_epoch, roles,
-                       metadata, language, activated_at, created_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, $8, $9, $10, $11)
-                   ON CONFLICT (email_canonical) DO UPDATE
-                   SET email = excluded.email, username = excluded.username,
-                       username_canonical = excluded.username_canonical,
-                       password_hash = excluded.password_hash,
-                       password_epoch = auth_users.password_epoch + 1,
-                       roles = excluded.roles, metadata = excluded.metadata,
-                       language = excluded.language, activated_at = excluded.activated_at
-                   WHERE auth_users.activated_at IS NULL AND auth_users.disabled_at IS NULL
-                   RETURNING id";
-        Ok(on!(self, |db| query_scalar(sql)
-            .bind(new.id)
-            .bind(new.email.original())
-            .bind(new.email.canonical())
-            .bind(new.username.map(Username::original))
-            .bind(new.username.map(Username::canonical))
-            .bind(new.password_hash)
-            .bind(Json(new.roles))
-            .bind(Json(new.metadata))
-            .bind(new.language)
-            .bind(new.activated.then_some(new.created_at))
-            .bind(new.created_at)
-            .fetch_optional(db)
-            .await?))
-    }
-
     /// Shuts a user out, and voids what proves their password or mailbox so far; false if they are
     /// shut out already.
     pub(crate) async fn disable_user(

@@ -28,7 +28,16 @@ impl Connection {
             .execute(db)
             .await?
             .rows_affected());
-        Ok(held == 1)
+        if held != 1 {
+            return Ok(false);
+        }
+        // Of the names that an address asks for, the latest is held, or one address could hold any
+        // number of them.
+        let sql = "DELETE FROM auth_username_holds WHERE email = $1 AND username <> $2";
+        on!(self, |db| {
+            query(sql).bind(email.canonical()).bind(username.canonical()).execute(db).await?;
+        });
+        Ok(true)
     }
 
     /// Holds what is held for the address until `until`, whether or not a user awaits activation
