@@ -10,6 +10,7 @@ use crate::crypto::seal::Sealer;
 use crate::event::Origin;
 use crate::hooks::Hooks;
 use crate::http::client_address::client_address;
+use crate::http::input::language;
 use crate::last_resort::without_panic;
 use crate::model::{Account, EventId};
 use crate::outbox::Courier;
@@ -127,7 +128,8 @@ impl Auth {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
         let address = client_address(peer, request.headers(), &self.0.config.trusted_proxies);
         let user_agent = request.headers().get(http::header::USER_AGENT);
-        Client::new(address, user_agent.and_then(|value| value.to_str().ok()))
+        let user_agent = user_agent.and_then(|value| value.to_str().ok());
+        Client { language: language(request.headers()), ..Client::new(address, user_agent) }
     }
 
     pub(crate) fn courier(&self) -> Option<Courier> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::{Clock, Random, Timestamp};
+use crate::{Clock, Language, Random, Timestamp};
 
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => { $(
@@ -220,6 +220,8 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// The `User-Agent` header, without control characters and cut to 256 characters.
     pub user_agent: Option<String>,
+    /// The language that the client asks for, such as by `Accept-Language`.
+    pub language: Option<Language>,
 }
 
 impl Client {
@@ -228,7 +230,14 @@ impl Client {
     pub fn new(address: Option<IpAddr>, user_agent: Option<&str>) -> Self {
         let user_agent = user_agent
             .map(|text| text.chars().filter(|char| !char.is_control()).take(256).collect());
-        Self { address, user_agent }
+        Self { address, user_agent, language: None }
+    }
+
+    /// Says which language the client asks for.
+    #[must_use]
+    pub fn in_language(mut self, language: Language) -> Self {
+        self.language = Some(language);
+        self
     }
 }
 

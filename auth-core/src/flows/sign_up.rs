@@ -10,8 +10,8 @@ use crate::http::input::json;
 use crate::http::reply::{Status, accepted};
 use crate::store::{NewUser, Purpose};
 use crate::{
-    Auth, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, MessageKind, OneTimeToken,
-    Password, ProblemCode, Registration, Request, Response, Result, UserId, Username,
+    Auth, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, Language, MessageKind,
+    OneTimeToken, Password, ProblemCode, Registration, Request, Response, Result, UserId, Username,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -58,7 +58,8 @@ impl SignUp {
 impl Auth {
     /// Creates a user who is not activated yet, and mails the link that activates.
     ///
-    /// If the address has an activated user already, that user gets a mail that says so instead.
+    /// If the address has an activated user already, that user gets a mail that says so instead. Mails
+    /// to the new user are in the language of the client, until the user chooses another.
     ///
     /// # Errors
     ///
@@ -128,6 +129,7 @@ impl Auth {
                 email,
                 username,
                 password_hash: hash.as_str(),
+                language: client.language.map(Language::as_str),
                 created_at: now,
             };
             if let Some(user) = unit.tx().insert_user(&new).await? {

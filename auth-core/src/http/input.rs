@@ -2,9 +2,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::de::DeserializeOwned;
 
 use super::Request;
-#[cfg(feature = "pages")]
-use crate::Language;
-use crate::{Error, Result};
+use crate::{Error, Language, Result};
 
 /// Reads the JSON object that is the body of `request`.
 ///
@@ -74,7 +72,6 @@ pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
 }
 
 /// The language that the client would rather have than any other (RFC 9110 §12.5.4).
-#[cfg(feature = "pages")]
 pub(crate) fn language(headers: &HeaderMap) -> Option<Language> {
     let values = headers.get_all(header::ACCEPT_LANGUAGE).iter();
     let values: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
@@ -132,7 +129,6 @@ mod tests {
         assert!(!prefers_html(&HeaderMap::new()));
     }
 
-    #[cfg(feature = "pages")]
     #[test]
     fn all_lines_of_a_header_count_for_the_language() {
         let mut headers = HeaderMap::new();

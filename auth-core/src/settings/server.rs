@@ -11,7 +11,7 @@ use super::{Database, Settings, SettingsError};
 use crate::config::is_loopback;
 #[cfg(feature = "sqlite")]
 use crate::store::in_memory;
-use crate::{Auth, Background, Mailbox, MasterSecret, Store, StoreError};
+use crate::{Auth, Background, Builder, Mailbox, MasterSecret, Store, StoreError};
 #[cfg(feature = "smtp")]
 use crate::{Email, Mailer, MailerError, SmtpMailer};
 
@@ -34,6 +34,30 @@ impl Settings {
     ///
     /// If the database cannot be reached or migrated, or the development secret cannot be kept.
     pub async fn start(self) -> Result<Server, SettingsError> {
+        self.start_with(|builder| builder).await
+    }
+
+    /// The same, with what the host adds to the service: hooks, a mailer of its own, an outbox.
+    ///
+    /// ```no_run
+    /// use auth_core::AllowedDomains;
+    /// use auth_core::settings::{Settings, SettingsError};
+    ///
+    /// # async fn run() -> Result<(), SettingsError> {
+    /// let domains = AllowedDomains::new(["example.com"]);
+    /// let server = Settings::load()?.start_with(|builder| builder.registration(domains)).await?;
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Self::start), and what is wrong with what was added.
+    pub async fn start_with(
+        self,
+        customize: impl FnOnce(Builder) -> Builder,
+    ) -> Result<Server, SettingsError> {
         start_logging(&self.log, self.log_format);
         for key in &self.without_effect {
             tracing::warn!(key, "this limit is set, but this version does not enforce it");
@@ -46,7 +70,7 @@ impl Settings {
         let announcement = Announcement::of(&self);
         let listen = self.listen;
         let (store, _) = self.open_and_migrate().await?;
-        let auth = self.build(store).await?;
+        let auth = self.build(store, customize).await?;
         let background = auth.start();
         Ok(Server { auth, background, listen, announcement })
     }
@@ -59,6 +83,19 @@ impl Settings {
     /// If the database cannot be reached, its schema is not that of this version, which
     /// [`migrate`](Self::migrate) brings up to date, or the development secret cannot be kept.
     pub async fn connect(self) -> Result<Auth, SettingsError> {
+        self.connect_with(|builder| builder).await
+    }
+
+    /// The same, with what the host adds to the service, as [`start_with`](Self::start_with) does:
+    /// so a user whom a tool of the host's creates runs through its hooks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect), and what is wrong with what was added.
+    pub async fn connect_with(
+        self,
+        customize: impl FnOnce(Builder) -> Builder,
+    ) -> Result<Auth, SettingsError> {
         #[cfg(feature = "sqlite")]
         if let Database::Sqlite(url) = &self.database
             && !in_memory(url)
@@ -73,7 +110,7 @@ impl Settings {
         if !schema.is_current() {
             return Err(SettingsError(format!("database_url: {schema}")));
         }
-        self.build(store).await
+        self.build(store, customize).await
     }
 
     /// Brings the schema of the database up to date, and returns how many migrations that took.
@@ -107,7 +144,11 @@ impl Settings {
         }
     }
 
-    async fn build(self, store: Store) -> Result<Auth, SettingsError> {
+    async fn build(
+        self,
+        store: Store,
+        customize: impl FnOnce(Builder) -> Builder,
+    ) -> Result<Auth, SettingsError> {
         let development = self.is_development();
         let secret = match self.secret {
             Some(secret) => secret,
@@ -130,7 +171,7 @@ impl Settings {
         if let Some(folder) = self.templates {
             builder = builder.templates(folder);
         }
-        Ok(builder.build().await?)
+        Ok(customize(builder).build().await?)
     }
 }
 

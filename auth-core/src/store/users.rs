@@ -10,6 +10,7 @@ pub(crate) struct NewUser<'a> {
     pub(crate) email: &'a EmailAddress,
     pub(crate) username: Option<&'a Username>,
     pub(crate) password_hash: &'a str,
+    pub(crate) language: Option<&'a str>,
     pub(crate) created_at: Timestamp,
 }
 
@@ -99,12 +100,13 @@ impl Connection {
     ) -> Result<Option<Addressee>, StoreError> {
         let sql =
             "INSERT INTO auth_users (id, email, email_canonical, username, username_canonical,
-                       password_hash, password_epoch, factor_epoch, roles, created_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, 0, 0, '[]', $7)
+                       password_hash, password_epoch, factor_epoch, roles, created_at, language)
+                   VALUES ($1, $2, $3, $4, $5, $6, 0, 0, '[]', $7, $8)
                    ON CONFLICT (email_canonical) DO UPDATE
                    SET email = excluded.email, username = excluded.username,
                        username_canonical = excluded.username_canonical, password_hash = NULL,
-                       password_epoch = auth_users.password_epoch + 1
+                       password_epoch = auth_users.password_epoch + 1,
+                       language = excluded.language
                    WHERE auth_users.activated_at IS NULL AND auth_users.disabled_at IS NULL
                    RETURNING id, email, username, language";
         Ok(on!(self, |db| query_as(sql)
@@ -115,6 +117,7 @@ impl Connection {
             .bind(new.username.map(Username::canonical))
             .bind(new.password_hash)
             .bind(new.created_at)
+            .bind(new.language)
             .fetch_optional(db)
             .await?))
     }

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::assertions::assert_problem;
 use super::probes::assert_refused;
-use crate::App;
+use crate::{App, Request};
 
 pub(super) fn who_is_signed_in_is_shown(app: &App) {
     let person = app.user();
@@ -38,6 +38,18 @@ pub(super) fn somebody_elses_token_shows_somebody_else(app: &App) {
     let (of_bob, of_eve) = (app.sign_in(&bob), app.sign_in(&eve));
     assert_eq!(app.get("/me", Some(&of_bob.access)).json()["email"], bob.email);
     assert_eq!(app.get("/me", Some(&of_eve.access)).json()["email"], eve.email);
+}
+
+pub(super) fn mails_come_in_the_language_that_signed_up(app: &App) {
+    let person = app.stranger();
+    let body = json!({ "email": person.email, "password": person.password });
+    let request = Request::post("/sign-up", &body).header("accept-language", "de-AT, en;q=0.5");
+    assert_eq!(app.send(&request).status, 202);
+    let mails = app.mails();
+    assert_eq!(mails[0].subject, "Aktivieren Sie Ihr Konto bei Auth");
+    let token = App::token_of(&mails[0]);
+    assert_eq!(app.post("/activate-account", json!({ "token": token })).status, 200);
+    assert!(app.mails()[0].subject.contains("Willkommen"));
 }
 
 pub(super) fn mails_come_in_the_language_that_was_chosen(app: &App) {

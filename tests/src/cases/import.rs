@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::assertions::assert_problem;
 use super::counting::{assert_tally, rows};
+use super::probes::try_sign_in;
 use crate::adapters::block_on;
 use crate::{App, totp_code};
 
@@ -175,4 +176,24 @@ fn import(app: &App, lines: &[String], options: ImportOptions) -> ImportReport {
 
 fn counts(report: &ImportReport) -> (u64, u64, u64, u64) {
     (report.read, report.created, report.skipped, report.refused)
+}
+
+pub(super) fn whoever_proved_nothing_keeps_nobody_out(apps: &[App]) {
+    let app = &apps[0];
+    let (squatter, owner) = (app.stranger(), app.user());
+    app.sign_up(&squatter);
+    let record = |email: &str| {
+        let hash =
+            "pbkdf2_sha256$1000$s000000000000000$RaK3iJ9PXgaUcxij5WWtxnMLtH3drUVL0fwjH9EgCyg=";
+        let record = json!({ "email": email, "activated": true, "password_hash": hash });
+        serde_json::from_value::<ImportedUser>(record)
+    };
+    let records = [record(&squatter.email), record(&owner.email)];
+    let operator = app.auth.operator("ada");
+    let report = block_on(operator.import(records, ImportOptions::default(), |_| ()));
+    let report = report.expect("the database answers");
+    assert_eq!((report.created, report.skipped, report.refused), (1, 1, 0), "{report:?}");
+    assert_eq!(try_sign_in(app, &squatter.email, &squatter.password).status, 401);
+    assert_eq!(try_sign_in(app, &squatter.email, "correct horse 0 battery").status, 200);
+    app.sign_in(&owner);
 }

@@ -101,6 +101,7 @@ pub const CASES: &[Case] = table![
         who_is_signed_in_is_shown,
         it_is_what_the_database_knows_now,
         somebody_elses_token_shows_somebody_else,
+        mails_come_in_the_language_that_signed_up,
         mails_come_in_the_language_that_was_chosen,
     },
     activation::{
@@ -382,6 +383,7 @@ pub const CASES: &[Case] = table![
         one_that_is_asked_for_is_held_whatever_the_address,
         a_hold_ends_with_the_activation_link,
         a_newer_link_prolongs_the_hold_whatever_the_address,
+        an_address_holds_the_latest_it_asked_for,
         whoever_asks_can_ask_again,
         what_is_no_username_is_named,
         they_can_be_switched_off,
@@ -441,6 +443,7 @@ pub const COMPARISONS: &[Comparison] = table![
         what_is_not_acceptable_is_refused_and_named,
         the_host_has_its_say_for_each,
         a_record_that_is_awaited_holds_up_nobody,
+        whoever_proved_nothing_keeps_nobody_out,
     },
     least_privilege::{
         what_happened_can_be_added_to_and_read,

@@ -76,6 +76,19 @@ pub(super) fn a_newer_link_prolongs_the_hold_whatever_the_address(app: &App) {
     assert_eq!(app.sign_in(&pending).body["user"]["username"], "free");
 }
 
+pub(super) fn an_address_holds_the_latest_it_asked_for(app: &App) {
+    let (person, other) = (app.stranger(), app.stranger());
+    let ask = |person: &Person, username: &str| {
+        let body =
+            json!({ "email": person.email, "password": person.password, "username": username });
+        app.post("/sign-up", body)
+    };
+    assert_eq!(ask(&person, "first").status, 202);
+    assert_eq!(ask(&person, "second").status, 202);
+    assert_problem(&ask(&other, "second"), 409, "username_taken");
+    assert_eq!(ask(&other, "first").status, 202);
+}
+
 pub(super) fn whoever_asks_can_ask_again(app: &App) {
     let person = app.stranger();
     assert_eq!(sign_up(app, &person, "plum").status, 202);
