@@ -11,7 +11,7 @@ use crate::http::endpoint::Access;
 use crate::http::input::json;
 use crate::{
     Auth, Endpoint, Error, EventKind, FieldError, MessageKind, Password, ProblemCode, Request,
-    Response, Result,
+    Response, Result, SessionId,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -43,8 +43,8 @@ impl Auth {
     /// Replaces the password of a session's user, ends all of their other sessions, and mails a
     /// notice.
     ///
-    /// The session gets new tokens, and its refresh tokens from before are worth nothing. Its sign-in
-    /// is as recent as before, since no second factor was proven.
+    /// The session goes on under another id and with new tokens, and those from before are worth
+    /// nothing. Its sign-in is as recent as before, since no second factor was proven.
     ///
     /// # Errors
     ///
@@ -91,10 +91,14 @@ impl Auth {
         let epochs = (epoch + 1, account.factor_epoch);
         let proven = (None, session.authenticated.authenticated_at);
         let renewed = unit.tx().renew_session(session.id(), epochs, proven, &renewal).await?;
-        let renewed = renewed.ok_or(STALE)?;
+        let mut renewed = renewed.ok_or(STALE)?;
+        // Whoever stole the access token from before is out as well.
+        renewed.id = SessionId::generate(&*self.0.clock, &*self.0.random);
+        unit.tx().rename_session(session.id(), renewed.id, now).await?;
+        unit.revoked([session.id()]);
         unit.record(EventKind::AuthnPasswordChange)
             .user(user_id)
-            .session(session.id())
+            .session(renewed.id)
             .detail("by", "change");
         self.notify(&mut unit, MessageKind::PasswordChanged, &locked);
         unit.commit().await?;

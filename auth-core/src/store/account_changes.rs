@@ -5,7 +5,7 @@ use sqlx::{query, query_scalar};
 use super::{Connection, NewEmail, StoreError, on};
 use crate::crypto::digest::Digest;
 use crate::model::Account;
-use crate::{Timestamp, UserId};
+use crate::{SessionId, Timestamp, UserId};
 
 impl Connection {
     /// Sets the password of a user whose password of so far, of that epoch, was proven.
@@ -87,6 +87,25 @@ impl Connection {
         let sql = "UPDATE auth_users SET language = $2 WHERE id = $1";
         on!(self, |db| {
             query(sql).bind(id).bind(language).execute(db).await?;
+        });
+        Ok(())
+    }
+
+    /// Gives a session another id, and lets every instance refuse access tokens of the one before. An
+    /// enrolment belongs to the id that started it, and ends.
+    pub(crate) async fn rename_session(
+        &mut self,
+        old: SessionId,
+        new: SessionId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let end = "DELETE FROM auth_totp_enrolments WHERE session_id = $1";
+        let rename = "UPDATE auth_sessions SET id = $2 WHERE id = $1";
+        let keep = "INSERT INTO auth_revocations (session_id, revoked_at) VALUES ($1, $2)";
+        on!(self, |db| {
+            query(end).bind(old).execute(&mut *db).await?;
+            query(rename).bind(old).bind(new).execute(&mut *db).await?;
+            query(keep).bind(old).bind(now).execute(&mut *db).await?;
         });
         Ok(())
     }

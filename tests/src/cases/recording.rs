@@ -291,6 +291,7 @@ impl Recorder<'_> {
         ] {
             self.post_as(&access, "/change-password", &body);
         }
+        let (access, _) = self.sign_in(&Person { email: person.email.clone(), ..new.clone() });
         for email in ["", "nobody", &person.email, &new.email] {
             self.post_as(&access, "/change-email", &json!({ "new_email": email }));
         }
