@@ -102,7 +102,7 @@ impl<'a> Table<'a> {
             let fields = Fields::of(thing)?;
             rows.push(self.columns.iter().map(|name| cell(name, fields.get(name))).collect());
         }
-        if self.widths.is_empty() && !rows.is_empty() {
+        if self.widths.is_empty() {
             let header: Vec<String> = self.columns.iter().map(|name| name.to_uppercase()).collect();
             rows.insert(0, header);
             let width = |index: usize| {
@@ -220,6 +220,16 @@ mod tests {
         let text = String::from_utf8(text).unwrap();
         assert_eq!(text.lines().count(), 4, "{text:?}");
         assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}', '\r']), "{text:?}");
+    }
+
+    #[test]
+    fn a_list_of_nothing_is_a_header_for_people_and_nothing_for_programs() {
+        for (json, expected) in [(false, "ID  ROLES\n"), (true, "")] {
+            let mut text = Vec::new();
+            let mut output = Output::new(&mut text, json);
+            Table::new(&["id", "roles"], 9).page(&mut output, &[(); 0]).unwrap();
+            assert_eq!(String::from_utf8(text).unwrap(), expected);
+        }
     }
 
     #[test]
