@@ -28,7 +28,10 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Prints a script that completes this command in a shell
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Checks settings, database, secrets, keys and mail, and fails if something is wrong
     Doctor,
     /// Lists what happened, the latest first
@@ -36,7 +39,7 @@ pub(super) enum Command {
     /// Adds users of another system, one JSON object on each line
     ///
     /// Addresses that have a user are left out, so an import can be repeated. It fails if a record was
-    /// refused; the others are there.
+    /// refused; the others are there. No hooks of the host run.
     Import(Import),
     /// Signing keys of access tokens
     #[command(subcommand)]
@@ -132,12 +135,17 @@ pub(super) enum Outbox {
         all_failed: bool,
     },
     /// Shows a mail, without its link
-    Show { id: MessageId },
+    Show {
+        /// The mail, as `auth outbox list` shows it
+        id: MessageId,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
     /// Creates a user, and mails a link that sets the password unless there is one
+    ///
+    /// No hooks of the host run: this command does not know its code.
     Create(NewUser),
     /// Deletes a user for good
     Delete {
@@ -153,7 +161,10 @@ pub(super) enum User {
     /// Prints everything that is kept about a user
     Export(Who),
     /// Mails an invitation to sign up
-    Invite { email: String },
+    Invite {
+        /// The address
+        email: String,
+    },
     /// Lists users, the earliest first
     List {
         /// Whose address or username begins so
@@ -181,6 +192,7 @@ pub(super) enum User {
     Roles {
         #[command(flatten)]
         user: Who,
+        /// The roles to have from now on; without any, shows those there are
         #[arg(value_name = "ROLE")]
         roles: Vec<String>,
         /// Takes all roles away
@@ -203,10 +215,12 @@ pub(super) enum User {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct NewUser {
+    /// The address, which has no user yet
     pub(super) email: String,
+    /// The public name, where usernames are in use
     #[arg(long)]
     pub(super) username: Option<String>,
-    /// May be repeated
+    /// A role to have; may be repeated
     #[arg(long = "role", value_name = "ROLE")]
     pub(super) roles: Vec<String>,
     /// Reads the password from standard input, its first line
@@ -302,6 +316,19 @@ mod tests {
     #[test]
     fn the_commands_are_well_formed() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_argument_says_what_it_is() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                let told = argument.get_help().is_some();
+                assert!(told, "{} of {}", argument.get_id(), command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Args::command());
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) async fn run(call: &mut Call<'_, '_>, command: User) -> Result<(), Fa
         }
         User::Invite { email } => {
             call.auth().await?.operator(call.operator()).invite(&email).await?;
-            let sentence = format!("{email} is mailed an invitation.");
+            let sentence = format!("{email} is mailed an invitation, {COURIER}.");
             call.output().done(&json!({ "email": email, "invited": true }), &sentence)
         }
         User::List { search, role, state, limit } => {
@@ -65,7 +65,8 @@ pub(super) async fn run(call: &mut Call<'_, '_>, command: User) -> Result<(), Fa
         User::SendReset(who) => {
             let (auth, user) = found(call, &who.user).await?;
             auth.operator(call.operator()).send_password_reset(user.user.id).await?;
-            told(call, &user, "mailed a link that sets a new password")
+            let what = format!("mailed a link that sets a new password, {COURIER}");
+            told(call, &user, &what)
         }
         User::Sessions { user, revoke } => sessions(call, &user.user, revoke).await,
         User::Show(who) => {
@@ -92,7 +93,16 @@ async fn create(call: &mut Call<'_, '_>, new: NewUser) -> Result<(), Failure> {
         account.password = Some(call.io.password()?);
     }
     let user = call.auth().await?.operator(call.operator()).create_user(account).await?;
-    call.output().one(&user)
+    call.output().one(&user)?;
+    let link = match (password_stdin, unproven) {
+        (false, _) => "sets the password",
+        (true, true) => "activates the account",
+        (true, false) => return Ok(()),
+    };
+    if call.is_json() {
+        return Ok(());
+    }
+    call.output().sentence(&format!("{} is mailed a link that {link}, {COURIER}.", user.email))
 }
 
 async fn list(
@@ -151,3 +161,6 @@ fn told(call: &mut Call<'_, '_>, user: &UserDetails, what: &str) -> Result<(), F
 fn name(user: &UserDetails) -> &str {
     &user.user.email
 }
+
+/// Mails are queued here and sent elsewhere.
+const COURIER: &str = "as soon as the courier of a server sends it";
