@@ -30,6 +30,7 @@ mod server;
 mod sources;
 #[cfg(all(test, feature = "pages", feature = "smtp", feature = "sqlite"))]
 mod tests;
+mod typo;
 mod values;
 
 use raw::{LogFormat, Raw};

@@ -239,7 +239,7 @@ impl Limits {
 
     pub(super) fn without_effect(&self) -> Vec<&'static str> {
         let set = self.all().into_iter().filter(|(_, count)| count.is_some());
-        set.map(|(key, _)| key).filter(|key| !ENFORCED.contains(key)).collect()
+        set.map(|(key, _)| key).filter(|key| !acts(key)).collect()
     }
 
     fn all(&self) -> [(&'static str, Option<Count>); 8] {
@@ -292,6 +292,11 @@ fn out_of_bounds(error: PasswordPolicyError) -> ConfigError {
             ConfigError::new("password.min_score", "must be between 0 and 4")
         }
     }
+}
+
+/// Whether anything comes of a key but a warning or a refusal.
+pub(super) fn acts(key: &str) -> bool {
+    key != "redis_url" && (!key.starts_with("limits.") || ENFORCED.contains(&key))
 }
 
 /// An address alone is the network of that one address.

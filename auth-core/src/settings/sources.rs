@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use config::{Environment, File, FileFormat};
 
 use super::raw::Raw;
+use super::typo::unknown_key;
 use super::{FILE_VARIABLE, PREFIX, SettingsError};
 use crate::ConfigError;
 
@@ -53,10 +54,10 @@ impl Sources {
                 config::ConfigError::At { error, .. } => error.to_string(),
                 error => error.to_string(),
             };
-            let problem = if problem.starts_with("must ") {
-                problem
-            } else {
-                format!("cannot be used: {problem}")
+            let problem = match unknown_key(&key, &problem) {
+                Some(unknown) => unknown,
+                None if problem.starts_with("must ") => problem,
+                None => format!("cannot be used: {problem}"),
             };
             self.blame(&ConfigError::new(key, problem))
         })?;
