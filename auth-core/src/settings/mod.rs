@@ -338,8 +338,20 @@ impl fmt::Display for SettingsError {
 impl Error for SettingsError {}
 
 impl From<io::Error> for SettingsError {
+    /// What fails in a server's `main` is most often its socket.
     fn from(error: io::Error) -> Self {
-        Self(error.to_string())
+        match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                Self(format!("listen: {error}: another process listens there"))
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                Self(format!("listen: {error}: it is no address of this machine"))
+            }
+            io::ErrorKind::PermissionDenied => {
+                Self(format!("{error}: if it is of listen, ports below 1024 take a privilege"))
+            }
+            _ => Self(error.to_string()),
+        }
     }
 }
 

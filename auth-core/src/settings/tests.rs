@@ -250,6 +250,14 @@ fn postgres_takes_a_secret_even_in_development() {
     assert!(!settings.is_development());
 }
 
+#[test]
+fn a_port_that_is_taken_is_told_by_its_key() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let error = std::net::TcpListener::bind(taken.local_addr().unwrap()).unwrap_err();
+    let message = SettingsError::from(error).to_string();
+    assert!(message.starts_with("listen: ") && message.contains("another process"), "{message}");
+}
+
 #[cfg(feature = "sqlite")]
 #[tokio::test]
 async fn settings_start_a_server() {
