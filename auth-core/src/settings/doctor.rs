@@ -39,7 +39,10 @@ impl Settings {
         let mut findings: Vec<_> = self.without_effect.iter().map(ineffective).collect();
         match self.connect().await {
             Ok(auth) => findings.extend(auth.doctor().await),
-            Err(error) => findings.push(unusable(&error)),
+            Err(error) => {
+                let advice = "what depends on it can be examined only after that";
+                findings.push(Finding::error("settings", error.to_string(), advice));
+            }
         }
         findings
     }
@@ -81,6 +84,15 @@ mod tests {
         }
         let first = Settings::from_sources(Some(toml), []).unwrap_err();
         assert_eq!(found[0], first.to_string());
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_still_to_be_made_stops_no_server() {
+        let toml = "database_url = \"sqlite:///nowhere/auth.db\"";
+        let sources = Sources::new("auth.toml", Some(toml), []).expect("it is TOML");
+        let findings = Settings::examine(&sources).await;
+        let told = findings.iter().map(ToString::to_string).collect::<String>();
+        assert!(told.contains("auth migrate") && !told.contains("does not start"), "{told}");
     }
 
     #[tokio::test]
