@@ -119,7 +119,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::AccountNotActivated => "The address of this account is not confirmed yet.",
-            Self::CrossSiteRequest => "Pages of another origin may not send this request.",
+            Self::CrossSiteRequest => {
+                "Pages of another origin may not send this request; a program that uses cookies \
+                 sends the service's own origin as `Origin`."
+            }
             Self::Forbidden => "This takes a role that you do not have.",
             Self::Internal(_) | Self::NotMounted => INTERNAL,
             Self::Store(error) if !error.is_temporary() => INTERNAL,

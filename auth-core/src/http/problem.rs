@@ -46,7 +46,8 @@ macro_rules! codes {
 codes! {
     /// The password was right, the address is not proven yet.
     AccountNotActivated = "account_not_activated", FORBIDDEN, "Account not activated";
-    /// A page of another origin made the browser send the request.
+    /// A page of another origin made the browser send the request, or a program with cookies sent no
+    /// `Origin`.
     CrossSiteRequest = "cross_site_request", FORBIDDEN, "Cross-site request";
     /// The user lacks the role that a route of the host asks for.
     Forbidden = "forbidden", FORBIDDEN, "Forbidden";
