@@ -22,6 +22,15 @@ pub(super) fn examine(config: &Config, mailer: bool, mailbox: bool) -> Vec<Findi
         let advice = "right if another process on this database delivers them";
         findings.push(Finding::warning("mailer", problem, advice));
     }
+    for (mails, follows) in LINKS {
+        if !is_off(config, mails) && is_off(config, follows) {
+            let problem =
+                format!("switches off {follows}, and not {mails}, which mails links to it");
+            let advice =
+                "switch off both, unless the host has an endpoint of its own for the links";
+            findings.push(Finding::warning("disabled_endpoints", problem, advice));
+        }
+    }
     if is_loopback(&config.public_url) {
         return findings;
     }
@@ -44,6 +53,11 @@ pub(super) fn examine(config: &Config, mailer: bool, mailbox: bool) -> Vec<Findi
     findings
 }
 
+fn is_off(config: &Config, path: &str) -> bool {
+    let named = |text: &String| text.strip_prefix("POST ").unwrap_or(text) == path;
+    config.disabled_endpoints.iter().any(named)
+}
+
 /// More than an organisation has behind one proxy.
 fn is_wide(network: &IpNet) -> bool {
     match network {
@@ -51,6 +65,10 @@ fn is_wide(network: &IpNet) -> bool {
         IpNet::V6(network) => network.prefix_len() < 32,
     }
 }
+
+/// What mails a link, and what the link is for.
+const LINKS: [(&str, &str); 2] =
+    [("/sign-up", "/activate-account"), ("/request-password-reset", "/reset-password")];
 
 const PROXIES: &str = "list the proxies and nothing wider: who is trusted can claim any address";
 
@@ -75,6 +93,21 @@ mod tests {
         assert_eq!(found(&config, true, false), []);
         // Of development no more is asked than that.
         assert_eq!(found(&Config::new("http://localhost:8000").unwrap(), true, true), []);
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_found() {
+        for (off, found_at) in [
+            (&["POST /activate-account"][..], 1),
+            (&["/activate-account", "/sign-up"], 0),
+            (&["/activate-account", "/reset-password"], 2),
+            (&["/sign-up", "/request-password-reset"], 0),
+        ] {
+            let config = config("https://app.example.com")
+                .disabled_endpoints(off.iter().map(|off| (*off).to_owned()).collect::<Vec<_>>());
+            let expected = (Severity::Warning, "disabled_endpoints".to_owned());
+            assert_eq!(found(&config, true, false), vec![expected; found_at], "{off:?}");
+        }
     }
 
     #[test]
