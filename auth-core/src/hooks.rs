@@ -171,6 +171,37 @@ impl RegistrationPolicy for AllowedDomains {
 /// }
 /// # }
 /// ```
+///
+/// For that a host depends on `async-trait = "0.1"`, and on `sqlx = "0.9"` with the feature of its
+/// store, `sqlite` or `postgres`. Its tables may be in the same database, SQLite's file too, over a
+/// pool of its own. They are made once [`Store`](crate::Store) has made those that they reference, and
+/// before anybody signs up:
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("profiles-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let url = &format!("sqlite://{}", folder.join("app.db").display());
+/// let store = auth_core::Store::sqlite(url).await?;
+/// let pool = sqlx::SqlitePool::connect(url).await?;
+/// sqlx::query( // or `sqlx::migrate!().run(&pool)`; on Postgres the id is a `UUID`
+///     "CREATE TABLE IF NOT EXISTS profiles (
+///          user_id  BLOB PRIMARY KEY NOT NULL REFERENCES auth_users (id) ON DELETE CASCADE,
+///          greeting TEXT NOT NULL
+///      ) STRICT",
+/// )
+/// .execute(&pool)
+/// .await?;
+/// // Auth::builder(config, store, secret).on_sign_up(Profiles)
+/// # pool.close().await;
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sqlite"))]
+/// # fn main() {}
+/// ```
 #[async_trait]
 pub trait SignUpHook: Send + Sync + 'static {
     /// Runs in the transaction that creates `user`, with its connection: what the host writes
