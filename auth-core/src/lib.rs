@@ -15,8 +15,9 @@
 //!
 //! It opens no socket and terminates no TLS: that is the framework's part. It says who somebody is,
 //! and not what they may do: roles are kept and shown, and what they allow is the host's to say. It is
-//! neither an OAuth authorization server nor an OpenID provider. It has no front end but the two pages
-//! that mailed links lead to, and it speaks to nobody but its database and its mail server.
+//! neither an OAuth authorization server nor an OpenID provider. It has no front end but the account
+//! page and the three pages that mailed links lead to, and it speaks to nobody but its database and its
+//! mail server.
 //! [What else is missing](manual::security#known-limits), and [what is the host's
 //! job](manual::security#the-hosts-job), is in the manual.
 //!
@@ -91,7 +92,7 @@
 //! |---|---|---|
 //! | `cli` | | the command `auth`, and the module `cli`: users, mails, keys and events by hand |
 //! | `openapi` | | `GET /openapi.json`, made from the endpoint table, and `GET /docs`, which needs no network |
-//! | `pages` | yes | the pages that mailed links lead to; without it, [`Config::front_end_url`] is required |
+//! | `pages` | yes | the account page, and the pages that mailed links lead to; without it, [`Config::front_end_url`] is required |
 //! | `postgres` | | `Store::postgres` and `Store::from_postgres` |
 //! | `settings` | | the module `settings`: a server configured by a file and the environment |
 //! | `smtp` | | `SmtpMailer` |
