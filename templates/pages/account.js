@@ -128,6 +128,9 @@ function leave(text = "") {
   dialog.close();
   show("signed-out");
   say(text);
+  if (text) {
+    element("status").focus();
+  }
 }
 
 async function signOut(_, form) {

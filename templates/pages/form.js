@@ -19,6 +19,7 @@ function onSubmit(form, handle) {
     }
     const fields = Object.fromEntries(new FormData(form, event.submitter));
     clear(form);
+    hush();
     say(words.working, form);
     form.setAttribute("aria-busy", "true");
     try {
@@ -151,6 +152,14 @@ function say(text, form) {
   const status = statusOf(form);
   status.classList.remove("error");
   status.textContent = text;
+}
+
+// Takes back what was said, anywhere on the page: it was about something else.
+function hush() {
+  for (const status of main.querySelectorAll("[role=status]")) {
+    status.classList.remove("error");
+    status.textContent = "";
+  }
 }
 
 function fail(text, form) {

@@ -45,6 +45,7 @@ function wantsProof(answer) {
 function confirmed(known = "") {
   const form = element("reauthenticate");
   const group = element("own-code-group");
+  hush();
   reset(form);
   input(form, "password").value = known;
   group.hidden = group.disabled = !user.two_factor_enabled;
