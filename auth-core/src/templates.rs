@@ -170,7 +170,7 @@ impl Templates {
         context.insert("username_min_length", &username::MIN_LENGTH);
         context.insert("username_max_length", &username::MAX_LENGTH);
         context.insert("usernames", config.usernames.as_str());
-        context.insert("disabled_endpoints", &config.disabled_endpoints);
+        context.insert("disabled_endpoints", &disabled_endpoints(config));
         context
     }
 
@@ -349,6 +349,16 @@ fn translated(catalogs: &Catalogs, kwargs: &Kwargs, state: &State<'_>) -> TeraRe
         (!value.is_none() && !value.is_undefined()).then(|| value.to_string())
     };
     catalogs.text(language, key, value).map_err(tera::Error::message)
+}
+
+/// What is switched off, each endpoint by its method and path.
+fn disabled_endpoints(config: &Config) -> Vec<String> {
+    let named = config.disabled_endpoints.iter().flat_map(|text| {
+        let methods: &[&str] =
+            if text.starts_with('/') { &["DELETE ", "GET ", "POST "] } else { &[""] };
+        methods.iter().map(move |method| format!("{method}{text}"))
+    });
+    named.collect()
 }
 
 /// An instant as every language can read it: "2026-01-31 09:05 UTC".

@@ -299,7 +299,11 @@ impl Announcement {
             base: settings.config.issuer(),
             mount: settings.config.mount.clone(),
             account_page: cfg!(feature = "pages")
-                && !settings.config.disabled_endpoints.iter().any(|path| path == "/account"),
+                && !settings
+                    .config
+                    .disabled_endpoints
+                    .iter()
+                    .any(|text| matches!(&**text, "/account" | "GET /account")),
             database: match &settings.database {
                 #[cfg(feature = "postgres")]
                 Database::Postgres(_) => "Postgres",
