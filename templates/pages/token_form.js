@@ -1,5 +1,6 @@
 // Drives a page that is opened from a mailed link: `#act` spends the link's token, `#request`, where
-// there is one, asks for a new link. All paths and fields are in the page.
+// there is one, asks for a new link. All paths and fields are in the page. Who comes for a link, and
+// has none, comes with the fragment `#request`, and sees `#wanted`, where there is one.
 
 const act = element("act");
 const request = element("request");
@@ -19,17 +20,20 @@ function start() {
   const found =
     new URLSearchParams(location.hash.slice(1)).get("token") ||
     new URLSearchParams(location.search).get("token");
-  if (found === null && token !== null) {
+  const wanted = location.hash === "#request" && element("wanted");
+  if (found === null && token !== null && !wanted) {
     return;
   }
   token = found;
   // The token must not stay in the address bar, the history, a bookmark or a screenshot.
-  history.replaceState(null, "", location.pathname);
+  if (!wanted) {
+    history.replaceState(null, "", location.pathname);
+  }
   say("");
   if (token) {
     show(act);
   } else {
-    show(element("missing"), request);
+    show(wanted || element("missing"), request);
   }
 }
 

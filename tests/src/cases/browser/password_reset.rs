@@ -44,6 +44,9 @@ pub(in crate::cases) fn another_link_can_be_asked_for(app: &App, browser: &Brows
     assert_eq!(page.text("#invalid h2"), "This link is no longer valid");
     assert_ne!(old, new);
 
+    page.goto(&app.url("/account"));
+    page.click("[href$='#request']");
+    assert_eq!(page.text("#wanted h2"), "Forgot your password?");
     page.fill("#email", &person.email);
     page.click("#request button");
     assert_eq!(page.text("#requested h2"), "Look into your mailbox");
