@@ -170,6 +170,7 @@ impl Templates {
         context.insert("username_min_length", &username::MIN_LENGTH);
         context.insert("username_max_length", &username::MAX_LENGTH);
         context.insert("usernames", config.usernames.as_str());
+        context.insert("languages", &Language::ALL.map(Language::as_str));
         context.insert("disabled_endpoints", &disabled_endpoints(config));
         context
     }

@@ -19,6 +19,11 @@ on("enable-2fa", startEnrolment);
 on("confirm-2fa", confirmEnrolment);
 on("manage-2fa", manageTwoFactor);
 on("change-password", changePassword);
+on("change-email", changeEmail);
+on("change-language", changeLanguage);
+on("delete-account", deleteAccount);
+element("delete")?.addEventListener("click", () => element("deletion").showModal());
+element("cancel-deletion")?.addEventListener("click", () => element("deletion").close());
 element("cancel-2fa").addEventListener("click", () => showTwoFactor());
 element("keep-codes").addEventListener("click", () => showTwoFactor());
 element("copy-codes").addEventListener("click", copyCodes);
@@ -125,7 +130,7 @@ function leave(text = "") {
   element("who").textContent = "";
   element("session-list")?.replaceChildren();
   showTwoFactor();
-  dialog.close();
+  main.querySelectorAll("dialog").forEach((open) => open.close());
   show("signed-out");
   say(text);
   if (text) {
@@ -185,7 +190,7 @@ function row(form, session) {
 }
 
 async function endSessions({ id }, form) {
-  const answer = await recently("/sessions/revoke", id ? { id } : { others: true });
+  const answer = await recently("POST", "/sessions/revoke", id ? { id } : { others: true });
   if (!answer || answer.ok || answer.status === 404) {
     await listSessions();
     say("", form);
@@ -195,7 +200,7 @@ async function endSessions({ id }, form) {
 }
 
 async function startEnrolment(_, form) {
-  const answer = await recently("/enable-2fa");
+  const answer = await recently("POST", "/enable-2fa");
   say("", form);
   if (answer?.ok) {
     const { qr_code, secret, otpauth_url } = answer.body;
@@ -243,12 +248,42 @@ async function manageTwoFactor({ code, path }, form) {
 }
 
 async function changePassword(fields, form) {
-  const answer = await recently("/change-password", fields, fields.current_password);
+  const answer = await recently("POST", "/change-password", fields, fields.current_password);
   say("", form);
   if (answer?.ok) {
     reset(form);
     await listSessions();
     say(words.passwordChanged, form);
+  } else if (answer) {
+    dismiss(form, answer);
+  }
+}
+
+async function changeEmail(fields, form) {
+  const answer = await recently("POST", "/change-email", fields);
+  say("", form);
+  if (answer?.ok) {
+    reset(form);
+    say(words.emailChangeSent, form);
+  } else if (answer) {
+    dismiss(form, answer);
+  }
+}
+
+async function changeLanguage(fields, form) {
+  const answer = await ask("POST", "/change-language", fields);
+  if (answer.ok) {
+    say(words.languageChanged, form);
+  } else {
+    dismiss(form, answer);
+  }
+}
+
+async function deleteAccount(_, form) {
+  const answer = await recently("DELETE", "/me");
+  say("", form);
+  if (answer?.ok) {
+    leave(words.accountDeleted);
   } else if (answer) {
     dismiss(form, answer);
   }

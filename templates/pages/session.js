@@ -29,12 +29,12 @@ function renew() {
 
 // Asks for what takes a recent sign-in: if it was not, for the password first, which may be `known`.
 // Nothing, if the person before the page would rather not.
-async function recently(path, body, known) {
-  const answer = await ask("POST", path, body);
+async function recently(method, path, body, known) {
+  const answer = await ask(method, path, body);
   if (!wantsProof(answer)) {
     return answer;
   }
-  return (await confirmed(known)) ? ask("POST", path, body) : null;
+  return (await confirmed(known)) ? ask(method, path, body) : null;
 }
 
 function wantsProof(answer) {

@@ -535,6 +535,7 @@ pub const BROWSER_CASES: &[BrowserCase] = {
             a_session_is_renewed_where_it_has_to_be,
             sessions_can_be_ended_by_whoever_knows_the_password,
             a_password_is_changed_in_place,
+            what_else_an_account_has_is_changed_until_it_is_deleted,
             an_invitation_does_not_stay_in_the_address,
         },
         activation::{

@@ -74,7 +74,15 @@ pub(super) fn a_page_is_in_the_language_that_the_browser_asks_for(app: &App) {
 }
 
 pub(super) fn what_is_switched_off_is_not_on_the_account_page(app: &App) {
-    let disabled = ["/sign-up", "/reset-password", "/sessions/revoke"].map(str::to_owned);
+    let disabled = [
+        "/sign-up",
+        "/reset-password",
+        "/sessions/revoke",
+        "POST /change-email",
+        "/change-language",
+        "DELETE /me",
+    ]
+    .map(str::to_owned);
     let less = app.beside(App::config().disabled_endpoints(disabled), |builder| builder);
     let (whole, less) = (app.get("/account", None), less.get("/account", None));
     for part in [
@@ -82,6 +90,9 @@ pub(super) fn what_is_switched_off_is_not_on_the_account_page(app: &App) {
         "data-opens=\"sign-up-view\"",
         "/reset-password#request\"",
         "id=\"end-others\"",
+        "id=\"change-email\"",
+        "id=\"change-language\"",
+        "id=\"delete-account\"",
     ] {
         assert!(whole.text().contains(part), "{part}");
         assert!(!less.text().contains(part), "{part}");

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::assertions::{assert_clean, mailed_link};
 use super::people::{assert_signed_in, assert_signed_out, sign_in};
-use crate::cases::probes::{OTHER_PASSWORD, assert_ended, assert_live};
+use crate::cases::assertions::assert_problem;
+use crate::cases::probes::{OTHER_PASSWORD, assert_ended, assert_live, try_sign_in};
 use crate::{App, Browser, Page, Person};
 
 pub(in crate::cases) fn it_leads_from_the_sign_up_to_the_sign_out(app: &App, browser: &Browser) {
@@ -200,6 +201,54 @@ pub(in crate::cases) fn a_password_is_changed_in_place(app: &App, browser: &Brow
     let changed = Person { password: OTHER_PASSWORD.to_owned(), ..person };
     app.sign_in(&changed);
     assert_signed_in(app, &page, &changed, 2);
+    assert_clean(app, &page);
+}
+
+pub(in crate::cases) fn what_else_an_account_has_is_changed_until_it_is_deleted(
+    app: &App,
+    browser: &Browser,
+) {
+    let (person, new) = (app.user(), app.stranger());
+    let page = browser.page();
+    sign_in(app, &page, &person);
+    let status = |form: &str| page.text(&format!("{form} [role=status]"));
+    page.click("#change-language button");
+    assert!(!page.shows("#change-language [role=status]:not(:empty)"), "no language is chosen");
+    page.eval("document.querySelector('#mail-language').value = 'fr'");
+    page.click("#change-language button");
+    page.wait_for("!document.querySelector('#change-language[aria-busy]')");
+    assert_eq!(status("#change-language"), "Mails to you are in this language from now on.");
+
+    app.clock.advance(Duration::from_secs(6 * 60));
+    page.fill("#new-email", &new.email);
+    page.click("#change-email button");
+    page.text("#reauthentication h2");
+    assert!(!page.shows("#account [role=status]:not(:empty)"), "it was about something else");
+    let middle = "(({ top, bottom }) => Math.abs(top + bottom - innerHeight) < 2)";
+    page.wait_for(&format!(
+        "{middle}(document.querySelector('dialog[open]').getBoundingClientRect())"
+    ));
+    page.fill("#own-password", &person.password);
+    page.click("#reauthenticate button:not([type])");
+    page.wait_for("!document.querySelector('#change-email[aria-busy]')");
+    assert!(status("#change-email").starts_with("A link was sent to the new address."));
+    let mails = app.mails();
+    let mail = mails.iter().find(|mail| mail.to == new.email).expect("a link was mailed");
+    assert!(mail.subject.starts_with("Confirmez votre nouvelle adresse"), "{}", mail.subject);
+
+    app.clock.advance(Duration::from_secs(6 * 60));
+    page.click("#delete");
+    assert!(page.text("#deletion").contains("Nobody can undo this."));
+    page.click("#cancel-deletion");
+    page.click("#delete");
+    page.click("#delete-account button:not([type])");
+    page.fill("#own-password", &person.password);
+    page.click("#reauthenticate button:not([type])");
+    page.text("#signed-out h2");
+    assert_eq!(page.text("#status"), "Your account is deleted.");
+    assert!(!page.shows("dialog") && page.cookies().is_empty());
+    let gone = try_sign_in(app, &person.email, &person.password);
+    assert_problem(&gone, 401, "invalid_credentials");
     assert_clean(app, &page);
 }
 
