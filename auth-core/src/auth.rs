@@ -14,6 +14,8 @@ use crate::http::input::language;
 use crate::last_resort::without_panic;
 use crate::model::{Account, EventId};
 use crate::outbox::Courier;
+#[cfg(feature = "redis")]
+use crate::redis_server::RedisServer;
 use crate::revocations::Revocations;
 use crate::shared_look::SharedLook;
 use crate::store::{Authenticated, Connection};
@@ -48,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) hooks: Hooks,
     /// The id of the latest event of this instance.
     pub(crate) last_event: Mutex<Option<EventId>>,
+    #[cfg(feature = "redis")]
+    pub(crate) redis: Option<Arc<RedisServer>>,
 }
 
 /// A live session and its user, as the database knows them: what operations on an account take.

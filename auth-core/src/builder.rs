@@ -7,12 +7,16 @@ use serde_json::{Map, Value};
 
 use crate::auth::Inner;
 use crate::crypto::access_token::RESERVED;
+#[cfg(feature = "redis")]
+use crate::crypto::digest::Digest;
 use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::{PasswordHasher, Pepper};
 use crate::crypto::seal::{MasterSecret, Sealer};
 use crate::error::BuildError;
 use crate::hooks::{Claims, Hooks, RegistrationPolicy, SignUpHook};
+#[cfg(feature = "redis")]
+use crate::redis_server::{Redis, RedisServer};
 use crate::revocations::Revocations;
 use crate::shared_look::SharedLook;
 use crate::templates::Templates;
@@ -35,6 +39,8 @@ pub struct Builder {
     mailbox: Option<Mailbox>,
     templates: Option<PathBuf>,
     hooks: Hooks,
+    #[cfg(feature = "redis")]
+    redis: Option<Redis>,
 }
 
 impl Auth {
@@ -52,6 +58,8 @@ impl Auth {
             mailbox: None,
             templates: None,
             hooks: Hooks::default(),
+            #[cfg(feature = "redis")]
+            redis: None,
         }
     }
 }
@@ -132,6 +140,13 @@ impl Builder {
         self
     }
 
+    /// Sets the Redis that instances share, by default none.
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, redis: Redis) -> Self {
+        self.redis = Some(redis);
+        self
+    }
+
     /// Sets the clock, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -163,6 +178,8 @@ impl Builder {
             mailbox,
             templates,
             hooks,
+            #[cfg(feature = "redis")]
+            redis,
         } = self;
         config.validate()?;
         check_claims(&hooks)?;
@@ -172,6 +189,11 @@ impl Builder {
         let outbox = outbox.unwrap_or_else(|| {
             Arc::new(StoreOutbox::new(store.clone(), Arc::clone(&sealer), Arc::clone(&random)))
         });
+        #[cfg(feature = "redis")]
+        let redis = match &redis {
+            Some(redis) => Some(Arc::new(RedisServer::new(redis, &namespace(&config))?)),
+            None => None,
+        };
         let hashing = HashingPool::for_this_machine();
         let params = config.hash_params;
         let hasher = {
@@ -198,6 +220,8 @@ impl Builder {
             hasher: Arc::new(hasher),
             hooks,
             last_event: Mutex::default(),
+            #[cfg(feature = "redis")]
+            redis,
         }));
         auth.signing_key(auth.now()).await.map_err(|error| match error {
             Error::Store(error) => BuildError::Store(error),
@@ -209,6 +233,13 @@ impl Builder {
         })?;
         Ok(auth)
     }
+}
+
+/// What distinguishes this service from others on the same Redis.
+#[cfg(feature = "redis")]
+fn namespace(config: &Config) -> String {
+    let digest = Digest::of(config.issuer().as_bytes());
+    digest.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn check_disabled(config: &Config) -> Result<(), ConfigError> {

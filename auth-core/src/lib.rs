@@ -91,9 +91,11 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `cli` | | the command `auth`, and the module `cli`: users, mails, keys and events by hand |
+//! | `metrics` | | counters and gauges through the `metrics` facade |
 //! | `openapi` | | `GET /openapi.json`, made from the endpoint table, and `GET /docs`, which needs no network |
 //! | `pages` | yes | the account page, and the pages that mailed links lead to; without it, [`Config::front_end_url`] is required |
 //! | `postgres` | | `Store::postgres` and `Store::from_postgres` |
+//! | `redis` | | `Redis`: shared limits, a mail stream, a revocation feed |
 //! | `settings` | | the module `settings`: a server configured by a file and the environment |
 //! | `smtp` | | `SmtpMailer` |
 //! | `sqlite` | yes | `Store::sqlite`, with SQLite built in |
@@ -142,6 +144,8 @@ mod outbox;
 mod policy;
 mod purge;
 mod random;
+#[cfg(feature = "redis")]
+mod redis_server;
 mod revocations;
 mod role;
 mod sealed;
@@ -199,6 +203,8 @@ pub use crate::outbox::{Delivery, MemoryOutbox, Outbox, OutboxError, StoreOutbox
 pub use crate::policy::password::{PasswordPolicy, PasswordPolicyError, PasswordRejection};
 pub use crate::purge::Purged;
 pub use crate::random::{Random, SeededRandom, SystemRandom};
+#[cfg(feature = "redis")]
+pub use crate::redis_server::Redis;
 pub use crate::role::Role;
 pub use crate::sealed::{SealedCount, SealedCounts};
 pub use crate::secret::{

@@ -59,6 +59,8 @@ pub struct Settings {
     database: Database,
     secret: Option<MasterSecret>,
     pepper: Pepper,
+    #[cfg(feature = "redis")]
+    redis_url: Option<String>,
     smtp_url: Option<String>,
     templates: Option<PathBuf>,
     log: String,
@@ -177,9 +179,8 @@ impl Settings {
                  make one with: openssl rand -base64 32",
             ));
         }
-        if raw.redis_url.is_some() {
-            let problem = "is not supported by this version: leave it out";
-            problems.push(ConfigError::new("redis_url", problem));
+        if let Some(url) = &raw.redis_url {
+            kept(&mut problems, check_redis(url));
         }
         match (&raw.smtp_url, &config) {
             (Some(url), Some(config)) => {
@@ -203,6 +204,8 @@ impl Settings {
                     database,
                     secret,
                     pepper,
+                    #[cfg(feature = "redis")]
+                    redis_url: raw.redis_url,
                     smtp_url: raw.smtp_url,
                     templates: raw.templates,
                     log: raw.log,
@@ -316,6 +319,16 @@ fn check_smtp(url: &str, from: &str) -> Result<(), ConfigError> {
 #[cfg(not(feature = "smtp"))]
 fn check_smtp(_: &str, _: &str) -> Result<(), ConfigError> {
     Err(ConfigError::new("smtp_url", "needs a build with the feature \"smtp\""))
+}
+
+#[cfg(feature = "redis")]
+fn check_redis(url: &str) -> Result<(), ConfigError> {
+    crate::Redis::new(url).map(|_| ())
+}
+
+#[cfg(not(feature = "redis"))]
+fn check_redis(_: &str) -> Result<(), ConfigError> {
+    Err(ConfigError::new("redis_url", "needs a build with the feature \"redis\""))
 }
 
 /// Why a server does not start, in one sentence.

@@ -296,7 +296,7 @@ fn out_of_bounds(error: PasswordPolicyError) -> ConfigError {
 
 /// Whether anything comes of a key but a warning or a refusal.
 pub(super) fn acts(key: &str) -> bool {
-    key != "redis_url" && (!key.starts_with("limits.") || ENFORCED.contains(&key))
+    !key.starts_with("limits.") || ENFORCED.contains(&key)
 }
 
 /// An address alone is the network of that one address.

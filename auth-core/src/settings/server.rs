@@ -168,6 +168,10 @@ impl Settings {
         if let Some(smtp) = smtp {
             builder = builder.mailer(SmtpWithCopies { smtp, mailbox });
         }
+        #[cfg(feature = "redis")]
+        if let Some(url) = &self.redis_url {
+            builder = builder.redis(crate::Redis::new(url)?);
+        }
         if let Some(folder) = self.templates {
             builder = builder.templates(folder);
         }

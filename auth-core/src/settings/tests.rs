@@ -151,7 +151,7 @@ fn a_bad_file_refuses_and_names_the_key() {
         ("pepper", "pepper = \"s3cret\""),
         ("pepper", "pepper = []"),
         ("pepper", "pepper = [\"none\", \"none\"]"),
-        ("redis_url", "redis_url = \"redis://localhost\""),
+        ("redis_url", "redis_url = \"http://localhost\""),
         ("smtp_url", "smtp_url = \"smtp://mail.example.com\""),
         ("smtp_url", "smtp_url = \"smtp://mail.example.com?tls=opportunistic\""),
         ("mail_from", "mail_from = \"nobody\""),
