@@ -12,6 +12,7 @@ use crate::hooks::Hooks;
 use crate::http::client_address::client_address;
 use crate::http::input::language;
 use crate::last_resort::without_panic;
+use crate::limits::Limiter;
 use crate::model::{Account, EventId};
 use crate::outbox::Courier;
 #[cfg(feature = "redis")]
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     /// The development mailbox, if there is one to show.
     pub(crate) mailbox: Option<Mailbox>,
     pub(crate) templates: Arc<Templates>,
+    pub(crate) limiter: Limiter,
     pub(crate) hashing: HashingPool,
     pub(crate) hasher: Arc<PasswordHasher>,
     pub(crate) keyring: Keyring,

@@ -15,6 +15,7 @@ use crate::crypto::password::{PasswordHasher, Pepper};
 use crate::crypto::seal::{MasterSecret, Sealer};
 use crate::error::BuildError;
 use crate::hooks::{Claims, Hooks, RegistrationPolicy, SignUpHook};
+use crate::limits::Limiter;
 #[cfg(feature = "redis")]
 use crate::redis_server::{Redis, RedisServer};
 use crate::revocations::Revocations;
@@ -208,14 +209,20 @@ impl Builder {
             key_looks: SharedLook::default(),
             revocations: Revocations::new(outlives),
             config: Arc::new(config),
-            store,
-            sealer,
             clock,
             random,
             outbox,
             mailer,
             mailbox,
             templates,
+            limiter: Limiter::new(
+                store.clone(),
+                Arc::clone(&sealer),
+                #[cfg(feature = "redis")]
+                redis.clone(),
+            ),
+            store,
+            sealer,
             hashing,
             hasher: Arc::new(hasher),
             hooks,

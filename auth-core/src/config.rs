@@ -43,6 +43,10 @@ pub struct Config {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) body_limit: usize,
     pub(crate) wrong_codes: u32,
+    pub(crate) wrong_passwords: u32,
+    pub(crate) sign_ins: u32,
+    pub(crate) sign_ups: u32,
+    pub(crate) mail_requests: u32,
     pub(crate) mails_per_hour: u32,
     pub(crate) mails_per_day: u32,
     pub(crate) access_token_lifetime: Duration,
@@ -123,6 +127,10 @@ impl Config {
             trusted_proxies: Vec::new(),
             body_limit: 16 * 1024,
             wrong_codes: 10,
+            wrong_passwords: 5,
+            sign_ins: 30,
+            sign_ups: 10,
+            mail_requests: 10,
             mails_per_hour: 5,
             mails_per_day: 20,
             access_token_lifetime: 10 * MINUTE,
@@ -214,6 +222,9 @@ impl Config {
         invitation_lifetime: Duration,
         /// Sets the sender of mails, by default `Auth <auth@localhost>`.
         mail_from: String,
+        /// Sets how many requests that send a mail a client network may send in a minute; at least 1,
+        /// by default 10.
+        mail_requests: u32,
         /// Sets how many mails of each purpose an address is sent in an hour; at least 1, by default 5.
         mails_per_hour: u32,
         /// Sets how many mails with a link an address is sent in a day; at least 1, by default 20.
@@ -242,6 +253,10 @@ impl Config {
         /// Sets after how long a session ends in any case whose user did not want to be remembered;
         /// 1 min to 30 d, by default 12 h.
         short_session_lifetime: Duration,
+        /// Sets how many sign-ins a client network may try in a minute; at least 1, by default 30.
+        sign_ins: u32,
+        /// Sets how many sign-ups a client network may ask for in a minute; at least 1, by default 10.
+        sign_ups: u32,
         /// Sets how long a signing key signs before the next one takes over; 1 h to 365 d, by
         /// default 30 d.
         signing_key_lifetime: Duration,
@@ -258,6 +273,11 @@ impl Config {
         /// Sets how many wrong codes a user has in 15 min over all challenges; at least 1, by
         /// default 10.
         wrong_codes: u32,
+        /// Sets how many wrong passwords an account has from a client network before each attempt has
+        /// to wait longer than the one before, from 1 s to 15 min; at least 1, by default 5.
+        ///
+        /// Ten times as many from everywhere slow down the networks that the account is not known at.
+        wrong_passwords: u32,
     }
 
     /// The origin of the public URL, which is the issuer of access tokens.

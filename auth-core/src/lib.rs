@@ -135,6 +135,7 @@ mod hooks;
 mod http;
 mod language;
 mod last_resort;
+mod limits;
 mod mailer;
 pub mod manual;
 mod message;
@@ -157,6 +158,7 @@ mod shared_look;
 mod signing;
 mod store;
 mod templates;
+mod throttling;
 mod timestamp;
 mod username;
 
@@ -187,6 +189,7 @@ pub use crate::http::endpoint::{Access, Endpoint};
 pub use crate::http::problem::{ProblemCode, Rejection};
 pub use crate::http::{Peer, Request, Response};
 pub use crate::language::{Language, LanguageError};
+pub use crate::limits::Limit;
 #[cfg(feature = "smtp")]
 pub use crate::mailer::SmtpMailer;
 pub use crate::mailer::{Email, Mailbox, Mailer, MailerError};

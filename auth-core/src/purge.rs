@@ -21,6 +21,8 @@ pub struct Purged {
     pub enrolments: u64,
     /// Events older than [`Config::event_retention`](crate::Config::event_retention).
     pub events: u64,
+    /// Counts of what is limited before anybody looks at it, of which all is forgotten.
+    pub limits: u64,
     /// Mails that were sent or given up 30 days ago.
     pub messages: u64,
     /// Links that have expired.
@@ -75,6 +77,9 @@ impl Auth {
                 first_error.get_or_insert(error);
             }
         }
+        if let Err(error) = self.purge_limits(now, &mut purged.limits).await {
+            first_error.get_or_insert(error);
+        }
         if let Err(error) = self.purge_unproven(now, &mut purged.users).await {
             first_error.get_or_insert(error);
         }
@@ -90,6 +95,16 @@ impl Auth {
                 Err(error) if error.is_forbidden() && rule.table == purge::EVENTS.table => 0,
                 deleted => deleted?,
             };
+            *count += deleted;
+            if deleted < BATCH.unsigned_abs() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn purge_limits(&self, now: Timestamp, count: &mut u64) -> Result<()> {
+        loop {
+            let deleted = self.0.store.write().await?.purge_limits(now, BATCH).await?;
             *count += deleted;
             if deleted < BATCH.unsigned_abs() {
                 return Ok(());

@@ -70,6 +70,7 @@ impl Auth {
         if let Some(row) = rows().find(|row| row.method == *method) {
             let cookies = SessionCookie::any(request.headers(), &self.0.config);
             cross_site::check(request.method(), request.headers(), cookies, &self.0.config)?;
+            self.count_request(row.limits, &self.client(&request)).await?;
             return (row.handler)(self, request).await;
         }
         let mut allow = Vec::new();

@@ -1,6 +1,16 @@
--- Until when an attempt is refused, in microseconds since 1970: the one instant that statements
--- compute with, and numbers are what both databases compute with alike.
-ALTER TABLE auth_attempts ADD COLUMN blocked_until BIGINT NOT NULL DEFAULT 0;
+-- What is limited before anybody looks at it, a row a subject, whose `free` and `grows` are of the
+-- latest attempt. Instants are microseconds since 1970: statements compute with them, and numbers are
+-- what both databases compute with alike.
+CREATE TABLE auth_limits (
+    subject       TEXT COLLATE "C" PRIMARY KEY,
+    count         BIGINT NOT NULL,
+    free          BIGINT NOT NULL,
+    grows         BIGINT NOT NULL,
+    resets_at     BIGINT NOT NULL,
+    blocked_until BIGINT NOT NULL,
+    told          BIGINT NOT NULL
+);
+CREATE INDEX auth_limits_reset ON auth_limits (resets_at);
 
 -- When a message was last handed to what delivers it beside the database.
 ALTER TABLE auth_messages ADD COLUMN relayed_at TIMESTAMPTZ;

@@ -1,5 +1,16 @@
--- Until when an attempt is refused, in microseconds since 1970.
-ALTER TABLE auth_attempts ADD COLUMN blocked_until INTEGER NOT NULL DEFAULT 0;
+-- What is limited before anybody looks at it, a row a subject, whose `free` and `grows` are of the
+-- latest attempt. Instants are microseconds since 1970: statements compute with them, and numbers are
+-- what both databases compute with alike.
+CREATE TABLE auth_limits (
+    subject       TEXT PRIMARY KEY NOT NULL,
+    count         INTEGER NOT NULL,
+    free          INTEGER NOT NULL,
+    grows         INTEGER NOT NULL,
+    resets_at     INTEGER NOT NULL,
+    blocked_until INTEGER NOT NULL,
+    told          INTEGER NOT NULL
+) STRICT;
+CREATE INDEX auth_limits_reset ON auth_limits (resets_at);
 
 -- When a message was last handed to what delivers it beside the database.
 ALTER TABLE auth_messages ADD COLUMN relayed_at INTEGER;

@@ -84,7 +84,8 @@ impl App {
     }
 
     /// Returns the configuration of [`Self::start`]: every default, but for the time that answers
-    /// are rounded up to, of which cases have no use.
+    /// are rounded up to, of which cases have no use, and for the limits of a client network: all
+    /// cases come from one.
     pub fn config() -> Config {
         Self::config_at("http://127.0.0.1:8000")
     }
@@ -93,6 +94,9 @@ impl App {
         Config::new(public_url)
             .expect("a loopback address is fit for development")
             .uniform_time(Duration::from_millis(1))
+            .sign_ins(u32::MAX)
+            .sign_ups(u32::MAX)
+            .mail_requests(u32::MAX)
     }
 
     fn serve(

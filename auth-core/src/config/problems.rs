@@ -33,7 +33,11 @@ impl Config {
             "must be between 1 KiB and 1 MiB",
         );
         for (key, limit) in [
+            ("limits.wrong_passwords", self.wrong_passwords),
             ("limits.wrong_codes", self.wrong_codes),
+            ("limits.sign_ins", self.sign_ins),
+            ("limits.sign_ups", self.sign_ups),
+            ("limits.mail_requests", self.mail_requests),
             ("limits.mails_per_hour", self.mails_per_hour),
             ("limits.mails_per_day", self.mails_per_day),
         ] {

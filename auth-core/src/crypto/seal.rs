@@ -111,14 +111,12 @@ impl Sealer {
     /// The first result is that of the current secret, the one to hand out; the others are those
     /// of previous secrets, to recognise what was handed out before the secret was replaced.
     pub(crate) fn successors(&self, input: &[u8]) -> impl Iterator<Item = [u8; 16]> {
-        self.all().map(move |keys| {
-            let mac = Hmac::<Sha256>::new_from_slice(keys.refresh.as_slice())
-                .expect("HMAC takes a key of any length")
-                .chain_update(input)
-                .finalize()
-                .into_bytes();
-            *mac.first_chunk().expect("SHA-256 gives 32 bytes")
-        })
+        self.all().map(move |keys| keyed(&keys.refresh, input))
+    }
+
+    /// Names something by a digest that only who has the current secret can make.
+    pub(crate) fn subject(&self, input: &[u8]) -> [u8; 16] {
+        keyed(&self.current.subject, input)
     }
 
     fn all(&self) -> impl Iterator<Item = &Keys> {
@@ -159,6 +157,7 @@ struct Keys {
     id: [u8; KEY_ID_BYTES],
     ciphers: [XChaCha20Poly1305; Purpose::ALL.len()],
     refresh: Zeroizing<[u8; 32]>,
+    subject: Zeroizing<[u8; 32]>,
 }
 
 impl Keys {
@@ -176,12 +175,22 @@ impl Keys {
             ciphers: Purpose::ALL
                 .map(|purpose| XChaCha20Poly1305::new((&*key(purpose.label())).into())),
             refresh: key("auth/refresh/v1"),
+            subject: key("auth/subject/v1"),
         }
     }
 
     const fn cipher(&self, purpose: Purpose) -> &XChaCha20Poly1305 {
         &self.ciphers[purpose as usize]
     }
+}
+
+fn keyed(key: &[u8; 32], input: &[u8]) -> [u8; 16] {
+    let mac = Hmac::<Sha256>::new_from_slice(key)
+        .expect("HMAC takes a key of any length")
+        .chain_update(input)
+        .finalize()
+        .into_bytes();
+    *mac.first_chunk().expect("SHA-256 gives 32 bytes")
 }
 
 fn aad(purpose: Purpose, owner: &[u8]) -> Vec<u8> {

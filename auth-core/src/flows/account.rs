@@ -9,22 +9,28 @@ use crate::http::input::{json, nothing};
 use crate::http::reply::{self, no_content};
 use crate::model::Account;
 use crate::{
-    Auth, Endpoint, Error, EventKind, FieldError, Language, MessageKind, Request, Response, Result,
-    User,
+    Auth, Endpoint, Error, EventKind, FieldError, Language, Limit, MessageKind, Request, Response,
+    Result, User,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    Endpoint::get("/me", "Shows who is signed in.", |auth, request| Box::pin(me(auth, request)))
-        .access(Access::SignedIn)
-        .answers::<User>(),
-    Endpoint::delete("/me", "Deletes the account and all that belongs to it.", |auth, request| {
-        Box::pin(delete(auth, request))
+    Endpoint::get("/me", "Shows who is signed in.", &[Limit::Unlimited], |auth, request| {
+        Box::pin(me(auth, request))
     })
+    .access(Access::SignedIn)
+    .answers::<User>(),
+    Endpoint::delete(
+        "/me",
+        "Deletes the account and all that belongs to it.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(delete(auth, request)),
+    )
     .access(Access::RecentSignIn)
     .success(StatusCode::NO_CONTENT),
     Endpoint::post(
         "/change-language",
         "Chooses the language of the mails to the account.",
+        &[Limit::Unlimited],
         |auth, request| Box::pin(change_language(auth, request)),
     )
     .access(Access::SignedIn)

@@ -3,11 +3,12 @@
 //! It is a client of the endpoints, by cookies, and can do nothing that another client could not.
 
 use crate::templates::PageKind;
-use crate::{Auth, Endpoint, Request, Response, Result};
+use crate::{Auth, Endpoint, Limit, Request, Response, Result};
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::get(
     "/account",
     "Shows the page on which people sign in and look after their account.",
+    &[Limit::Unlimited],
     |auth, request| Box::pin(page(auth, request)),
 )
 .media(&["text/html"])];

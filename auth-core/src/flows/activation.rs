@@ -14,15 +14,15 @@ use crate::store::Purpose;
 #[cfg(feature = "pages")]
 use crate::templates::PageKind;
 use crate::{
-    Auth, Client, Endpoint, Error, EventKind, FieldError, MessageKind, OneTimeToken, Password,
-    ProblemCode, Request, Response, Result,
+    Auth, Client, Endpoint, Error, EventKind, FieldError, Limit, MessageKind, OneTimeToken,
+    Password, ProblemCode, Request, Response, Result,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::get(
         "/activate-account",
         "Activates the account that `token` was mailed for; a browser gets a page with a button instead.",
-        |auth, request| Box::pin(activate_by_link(auth, request)),
+        &[Limit::Unlimited], |auth, request| Box::pin(activate_by_link(auth, request)),
     )
     .query("token")
     .media(&["application/json", "text/html"])
@@ -35,7 +35,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::post(
         "/activate-account",
         "Activates the account that the token was mailed for.",
-        |auth, request| Box::pin(activate(auth, request)),
+        &[Limit::Hashing], |auth, request| Box::pin(activate(auth, request)),
     )
     .takes::<Activate>()
     .answers::<Status>()
@@ -43,7 +43,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::post(
         "/send-activation-email",
         "Mails a new activation link, if the address awaits one; the answer is always the same.",
-        |auth, request| Box::pin(send_activation_email(auth, request)),
+        &[Limit::MailRequests, Limit::Mails], |auth, request| Box::pin(send_activation_email(auth, request)),
     )
     .takes::<Recipient>()
     .answers::<Status>()

@@ -7,17 +7,23 @@ use url::Url;
 use crate::config::is_loopback;
 use crate::http::reply;
 use crate::{
-    Auth, Email, Endpoint, Error, MessageId, MessageKind, Peer, Request, Response, Result,
+    Auth, Email, Endpoint, Error, Limit, MessageId, MessageKind, Peer, Request, Response, Result,
     Timestamp,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    Endpoint::get("/dev/mailbox", "Shows every mail, the newest first.", |auth, request| {
-        Box::pin(page(auth, request))
-    }),
-    Endpoint::get(JSON_PATH, "Lists every mail, the newest first.", |auth, request| {
-        Box::pin(list(auth, request))
-    }),
+    Endpoint::get(
+        "/dev/mailbox",
+        "Shows every mail, the newest first.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(page(auth, request)),
+    ),
+    Endpoint::get(
+        JSON_PATH,
+        "Lists every mail, the newest first.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(list(auth, request)),
+    ),
 ];
 
 async fn page(auth: &Auth, request: Request) -> Result<Response> {

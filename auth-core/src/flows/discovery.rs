@@ -4,43 +4,62 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::http::reply::{self, Status};
-use crate::{Auth, Endpoint, ProblemCode, Request, Response, Result};
+use crate::{Auth, Endpoint, Limit, ProblemCode, Request, Response, Result};
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::get(
         "/jwks.json",
         "Publishes the keys that verify access tokens.",
+        &[Limit::Unlimited],
         |auth, request| Box::pin(jwks(auth, request)),
     )
     .media(&["application/jwk-set+json"])
     .answers::<KeySet>(),
     #[cfg(feature = "openapi")]
-    Endpoint::get("/openapi.json", "Describes the endpoints in OpenAPI 3.1.", |auth, request| {
-        Box::pin(documents::openapi(auth, request))
-    }),
+    Endpoint::get(
+        "/openapi.json",
+        "Describes the endpoints in OpenAPI 3.1.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(documents::openapi(auth, request)),
+    ),
     #[cfg(feature = "openapi")]
-    Endpoint::get("/docs", "Shows the description as a page to try it out on.", |auth, request| {
-        Box::pin(documents::docs(auth, request))
-    })
+    Endpoint::get(
+        "/docs",
+        "Shows the description as a page to try it out on.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(documents::docs(auth, request)),
+    )
     .media(&["text/html"]),
     #[cfg(feature = "openapi")]
-    Endpoint::get("/docs/init.js", "A script of the page.", |auth, request| {
-        Box::pin(documents::init(auth, request))
-    })
+    Endpoint::get(
+        "/docs/init.js",
+        "A script of the page.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(documents::init(auth, request)),
+    )
     .media(&["text/javascript"]),
     #[cfg(feature = "openapi")]
-    Endpoint::get("/docs/swagger-ui-bundle.js", "A script of the page.", |auth, request| {
-        Box::pin(documents::script(auth, request))
-    })
+    Endpoint::get(
+        "/docs/swagger-ui-bundle.js",
+        "A script of the page.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(documents::script(auth, request)),
+    )
     .media(&["text/javascript"]),
     #[cfg(feature = "openapi")]
-    Endpoint::get("/docs/swagger-ui.css", "The style of the page.", |auth, request| {
-        Box::pin(documents::style(auth, request))
-    })
+    Endpoint::get(
+        "/docs/swagger-ui.css",
+        "The style of the page.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(documents::style(auth, request)),
+    )
     .media(&["text/css"]),
-    Endpoint::get("/health", "Says whether the service can answer.", |auth, request| {
-        Box::pin(health(auth, request))
-    })
+    Endpoint::get(
+        "/health",
+        "Says whether the service can answer.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(health(auth, request)),
+    )
     .answers::<Status>()
     .problems(&[ProblemCode::Unavailable]),
 ];

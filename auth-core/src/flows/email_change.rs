@@ -11,15 +11,15 @@ use crate::http::reply::{self, Status, accepted};
 use crate::model::Account;
 use crate::store::{Addressee, Purpose};
 use crate::{
-    Auth, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, MessageKind, OneTimeToken,
-    ProblemCode, Request, Response, Result, Timestamp,
+    Auth, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, Limit, MessageKind,
+    OneTimeToken, ProblemCode, Request, Response, Result, Timestamp,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::post(
         "/change-email",
         "Mails a link to a new address, which becomes the account's once the link is confirmed; the answer is always the same.",
-        |auth, request| Box::pin(change_email(auth, request)),
+        &[Limit::MailRequests, Limit::Mails], |auth, request| Box::pin(change_email(auth, request)),
     )
     .access(Access::RecentSignIn)
     .takes::<ChangeEmail>()
@@ -30,13 +30,13 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::get(
         "/confirm-email-change",
         "Shows the page that the mailed link leads to.",
-        |auth, request| Box::pin(page(auth, request)),
+        &[Limit::Unlimited], |auth, request| Box::pin(page(auth, request)),
     )
     .media(&["text/html"]),
     Endpoint::post(
         "/confirm-email-change",
         "Gives the account the address that the token was mailed to.",
-        |auth, request| Box::pin(confirm_email_change(auth, request)),
+        &[Limit::Unlimited], |auth, request| Box::pin(confirm_email_change(auth, request)),
     )
     .takes::<ConfirmEmailChange>()
     .answers::<Status>()

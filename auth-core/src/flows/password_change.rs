@@ -10,13 +10,14 @@ use crate::crypto::refresh_token::RefreshSecret;
 use crate::http::endpoint::Access;
 use crate::http::input::json;
 use crate::{
-    Auth, Endpoint, Error, EventKind, FieldError, MessageKind, Password, ProblemCode, Request,
-    Response, Result, SessionId,
+    Auth, Endpoint, Error, EventKind, FieldError, Limit, MessageKind, Password, ProblemCode,
+    Request, Response, Result, SessionId,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     "/change-password",
     "Replaces the password by a new one, and ends every other session of the account.",
+    &[Limit::WrongPasswords, Limit::Hashing],
     |auth, request| Box::pin(change_password(auth, request)),
 )
 .access(Access::RecentSignIn)

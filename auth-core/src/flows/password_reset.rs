@@ -10,15 +10,15 @@ use crate::store::Purpose;
 #[cfg(feature = "pages")]
 use crate::templates::PageKind;
 use crate::{
-    Auth, Client, Endpoint, Error, EventKind, MessageKind, OneTimeToken, Password, ProblemCode,
-    Request, Response, Result,
+    Auth, Client, Endpoint, Error, EventKind, Limit, MessageKind, OneTimeToken, Password,
+    ProblemCode, Request, Response, Result,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::post(
         "/request-password-reset",
         "Mails a link that sets a new password, if the address has an account; the answer is always the same.",
-        |auth, request| Box::pin(request_password_reset(auth, request)),
+        &[Limit::MailRequests, Limit::Mails], |auth, request| Box::pin(request_password_reset(auth, request)),
     )
     .takes::<Recipient>()
     .answers::<Status>()
@@ -27,13 +27,13 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::get(
         "/reset-password",
         "Shows the page that the mailed link leads to.",
-        |auth, request| Box::pin(page(auth, request)),
+        &[Limit::Unlimited], |auth, request| Box::pin(page(auth, request)),
     )
     .media(&["text/html"]),
     Endpoint::post(
         "/reset-password",
         "Sets a new password with a mailed token, and ends every session of the account.",
-        |auth, request| Box::pin(reset_password(auth, request)),
+        &[Limit::Hashing], |auth, request| Box::pin(reset_password(auth, request)),
     )
     .takes::<ResetPassword>()
     .answers::<Status>()
@@ -111,6 +111,8 @@ impl Auth {
         if account.user.activated_at.is_none() {
             unit.record(EventKind::UserActivated).user(user_id);
         }
+        // Whoever was kept from signing in by the guesses of others is not any more.
+        self.forget_passwords(unit.tx(), &account, client, now).await?;
         let kind = MessageKind::PasswordChanged;
         unit.send(self.message_to(&user, kind, now));
         unit.commit().await

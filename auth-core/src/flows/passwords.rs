@@ -88,14 +88,25 @@ impl Auth {
         password: Password,
         failure: EventKind,
     ) -> Result<()> {
-        let checked = self.check_password(Some(session.account()), password).await;
-        if let Err(Error::InvalidCredentials) = &checked {
-            self.note(&session.client, failure, |event| {
-                event.user(session.user().id).session(session.id()).detail("reason", "password");
-            })
-            .await?;
+        self.count_own_password(session.account(), &session.client).await?;
+        match self.check_password(Some(session.account()), password).await {
+            Ok(()) => {
+                let mut connection = self.0.store.write().await?;
+                let (account, client) = (session.account(), &session.client);
+                self.forget_passwords(&mut connection, account, client, self.now()).await
+            }
+            Err(Error::InvalidCredentials) => {
+                self.note(&session.client, failure, |event| {
+                    event
+                        .user(session.user().id)
+                        .session(session.id())
+                        .detail("reason", "password");
+                })
+                .await?;
+                Err(Error::InvalidCredentials)
+            }
+            Err(error) => Err(error),
         }
-        checked
     }
 }
 

@@ -7,13 +7,14 @@ use crate::crypto::refresh_token::RefreshSecret;
 use crate::http::endpoint::Access;
 use crate::http::input::json;
 use crate::{
-    Auth, Code, Endpoint, Error, EventKind, FieldError, Password, ProblemCode, Request, Response,
-    Result,
+    Auth, Code, Endpoint, Error, EventKind, FieldError, Limit, Password, ProblemCode, Request,
+    Response, Result,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     "/reauthenticate",
     "Proves all factors again, for what takes a recent sign-in.",
+    &[Limit::WrongPasswords, Limit::WrongCodes, Limit::Hashing],
     |auth, request| Box::pin(reauthenticate(auth, request)),
 )
 .access(Access::SignedIn)

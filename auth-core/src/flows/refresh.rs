@@ -10,13 +10,14 @@ use crate::http::endpoint::Credential;
 use crate::http::input::optional_json;
 use crate::store::{Rotated, Rotation};
 use crate::{
-    Auth, Client, Endpoint, Error, EventKind, FieldError, MessageKind, ProblemCode, RefreshToken,
-    Request, Response, Result, Timestamp,
+    Auth, Client, Endpoint, Error, EventKind, FieldError, Limit, MessageKind, ProblemCode,
+    RefreshToken, Request, Response, Result, Timestamp,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     "/access",
     "Exchanges a refresh token for the next pair of tokens, once.",
+    &[Limit::Unlimited],
     |auth, request| Box::pin(access(auth, request)),
 )
 .takes::<Access>()

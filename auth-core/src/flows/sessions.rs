@@ -6,18 +6,23 @@ use crate::http::endpoint::Access;
 use crate::http::input::json;
 use crate::http::reply::{self, no_content};
 use crate::{
-    Auth, Endpoint, Error, FieldError, ProblemCode, Request, Response, Result, Session, SessionId,
+    Auth, Endpoint, Error, FieldError, Limit, ProblemCode, Request, Response, Result, Session,
+    SessionId,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    Endpoint::get("/sessions", "Lists the sessions of the account.", |auth, request| {
-        Box::pin(list(auth, request))
-    })
+    Endpoint::get(
+        "/sessions",
+        "Lists the sessions of the account.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(list(auth, request)),
+    )
     .access(Access::SignedIn)
     .answers::<SessionList>(),
     Endpoint::post(
         "/sessions/revoke",
         "Ends one session of the account, or all others.",
+        &[Limit::Unlimited],
         |auth, request| Box::pin(revoke(auth, request)),
     )
     .access(Access::RecentSignIn)

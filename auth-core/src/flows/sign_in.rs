@@ -12,13 +12,14 @@ use crate::http::reply;
 use crate::model::Account;
 use crate::store::NewChallenge;
 use crate::{
-    Auth, ChallengeToken, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, Password,
-    ProblemCode, Request, Response, Result, Timestamp, Username,
+    Auth, ChallengeToken, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, Limit,
+    Password, ProblemCode, Request, Response, Result, Timestamp, Username,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     "/sign-in",
     "Signs in with a password, or asks for the second factor.",
+    &[Limit::SignIns, Limit::WrongPasswords, Limit::Hashing],
     |auth, request| Box::pin(sign_in(auth, request)),
 )
 .takes::<SignInBody>()
@@ -78,7 +79,8 @@ impl Auth {
     ///
     /// [`Error::InvalidCredentials`] for a wrong password, an unknown or disabled user, and a user
     /// without a password; [`Error::AccountNotActivated`] only after the right password;
-    /// [`Error::Saturated`] if too many passwords are being hashed.
+    /// [`Error::TooManyRequests`] after too many wrong ones, known user or not; [`Error::Saturated`] if
+    /// too many passwords are being hashed.
     ///
     /// # Security
     ///
@@ -87,7 +89,10 @@ impl Auth {
     /// another system: until they sign in, their passwords are checked at the cost of that hash.
     pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<SignedIn> {
         let remembered = input.remember.unwrap_or(true);
-        let account = self.find_account(&input).await?;
+        let login = Login::of(&input)?;
+        let account = self.find_account(&login).await?;
+        let user_id = account.as_ref().map(|account| account.user.id);
+        self.count_password(login.key(), user_id, client).await?;
         let admitted = match self.check_password(account.as_ref(), input.password).await {
             Ok(()) => admit(account.as_ref()),
             Err(Error::InvalidCredentials) => Err((Error::InvalidCredentials, "password")),
@@ -96,7 +101,6 @@ impl Auth {
         let account = match admitted {
             Ok(account) => account,
             Err((error, reason)) => {
-                let user_id = account.as_ref().map(|account| account.user.id);
                 self.note(client, EventKind::AuthnLoginFail, |event| {
                     event.user_id = user_id;
                     event.detail("reason", reason);
@@ -118,27 +122,15 @@ impl Auth {
         Ok(SignedIn::Session(self.tokens_with(issued, account.user.clone(), claims, now).await?))
     }
 
-    async fn find_account(&self, input: &SignIn) -> Result<Option<Account>> {
-        if input.password.expose().is_empty() {
-            return Err(Error::field(FieldError::required("#/password")));
-        }
+    async fn find_account(&self, login: &Login) -> Result<Option<Account>> {
         let mut connection = self.0.store.read().await?;
-        match (&input.email, &input.username) {
-            (Some(email), None) => match EmailAddress::parse(email) {
-                Ok(email) => Ok(connection.account_by_email(email.canonical()).await?),
-                Err(_) => Ok(None),
-            },
-            (None, Some(username)) => match Username::parse(username) {
-                Ok(username) => Ok(connection.account_by_username(username.canonical()).await?),
-                Err(_) => Ok(None),
-            },
-            (None, None) => Err(Error::field(FieldError::required("#/email"))),
-            (Some(_), Some(_)) => Err(Error::field(FieldError::new(
-                "#/username",
-                "conflict",
-                "Give either the address or the username.",
-            ))),
-        }
+        Ok(match login {
+            Login::Email(email) => connection.account_by_email(email.canonical()).await?,
+            Login::Username(username) => {
+                connection.account_by_username(username.canonical()).await?
+            }
+            Login::Nobodys(_) => None,
+        })
     }
 
     async fn challenge(
@@ -158,6 +150,43 @@ impl Auth {
         };
         let begun = self.0.store.write().await?.insert_challenge(&challenge).await?;
         if begun { Ok(Challenge { token, expires_in }) } else { Err(STALE) }
+    }
+}
+
+/// By what somebody wants to sign in.
+enum Login {
+    Email(EmailAddress),
+    /// What can be neither an address nor a username, so nobody has it.
+    Nobodys(String),
+    Username(Username),
+}
+
+impl Login {
+    fn of(input: &SignIn) -> Result<Self> {
+        if input.password.expose().is_empty() {
+            return Err(Error::field(FieldError::required("#/password")));
+        }
+        match (&input.email, &input.username) {
+            (Some(email), None) => Ok(EmailAddress::parse(email)
+                .map_or_else(|_| Self::Nobodys(email.clone()), Self::Email)),
+            (None, Some(username)) => Ok(Username::parse(username)
+                .map_or_else(|_| Self::Nobodys(username.clone()), Self::Username)),
+            (None, None) => Err(Error::field(FieldError::required("#/email"))),
+            (Some(_), Some(_)) => Err(Error::field(FieldError::new(
+                "#/username",
+                "conflict",
+                "Give either the address or the username.",
+            ))),
+        }
+    }
+
+    /// What attempts at it are counted under.
+    fn key(&self) -> &str {
+        match self {
+            Self::Email(email) => email.canonical(),
+            Self::Nobodys(text) => text,
+            Self::Username(username) => username.canonical(),
+        }
     }
 }
 

@@ -8,13 +8,14 @@ use crate::http::endpoint::Credential;
 use crate::http::input::optional_json;
 use crate::http::reply::no_content;
 use crate::{
-    AccessToken, Auth, Client, Endpoint, Error, ProblemCode, RefreshToken, Request, Response,
-    Result,
+    AccessToken, Auth, Client, Endpoint, Error, Limit, ProblemCode, RefreshToken, Request,
+    Response, Result,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     "/sign-out",
     "Ends the session of a refresh token, or of the access token.",
+    &[Limit::Unlimited],
     |auth, request| Box::pin(sign_out(auth, request)),
 )
 .takes::<SignOut>()

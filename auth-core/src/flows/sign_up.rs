@@ -10,13 +10,15 @@ use crate::http::input::json;
 use crate::http::reply::{Status, accepted};
 use crate::store::{NewUser, Purpose};
 use crate::{
-    Auth, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, Language, MessageKind,
-    OneTimeToken, Password, ProblemCode, Registration, Request, Response, Result, UserId, Username,
+    Auth, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, Language, Limit,
+    MessageKind, OneTimeToken, Password, ProblemCode, Registration, Request, Response, Result,
+    UserId, Username,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     "/sign-up",
     "Asks for an account; the answer is the same whether or not the address has one.",
+    &[Limit::SignUps, Limit::Mails, Limit::Hashing],
     |auth, request| Box::pin(sign_up(auth, request)),
 )
 .takes::<SignUp>()

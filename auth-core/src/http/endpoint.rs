@@ -5,7 +5,7 @@ use std::pin::Pin;
 use http::{Method, StatusCode};
 
 use super::{Request, Response};
-use crate::{Auth, Config, ProblemCode, Result};
+use crate::{Auth, Config, Limit, ProblemCode, Result};
 
 /// One row of the table from which adapters mount, core dispatches and the documents are generated.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct Endpoint {
     pub summary: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// What is limited about it; never nothing.
+    pub limits: &'static [Limit],
     /// The status of success.
     pub success: StatusCode,
     pub(crate) problems: &'static [ProblemCode],
@@ -82,30 +84,45 @@ impl Endpoint {
     pub(crate) const fn delete(
         path: &'static str,
         summary: &'static str,
+        limits: &'static [Limit],
         handler: Handler,
     ) -> Self {
-        Self::new(Method::DELETE, path, summary, handler)
+        Self::new(Method::DELETE, path, summary, limits, handler)
     }
 
-    pub(crate) const fn get(path: &'static str, summary: &'static str, handler: Handler) -> Self {
-        Self::new(Method::GET, path, summary, handler)
+    pub(crate) const fn get(
+        path: &'static str,
+        summary: &'static str,
+        limits: &'static [Limit],
+        handler: Handler,
+    ) -> Self {
+        Self::new(Method::GET, path, summary, limits, handler)
     }
 
-    pub(crate) const fn post(path: &'static str, summary: &'static str, handler: Handler) -> Self {
-        Self::new(Method::POST, path, summary, handler)
+    pub(crate) const fn post(
+        path: &'static str,
+        summary: &'static str,
+        limits: &'static [Limit],
+        handler: Handler,
+    ) -> Self {
+        Self::new(Method::POST, path, summary, limits, handler)
     }
 
     const fn new(
         method: Method,
         path: &'static str,
         summary: &'static str,
+        limits: &'static [Limit],
         handler: Handler,
     ) -> Self {
+        // The tables are constants: a row without a limit does not compile.
+        assert!(!limits.is_empty(), "an endpoint declares what is limited about it");
         Self {
             method,
             path,
             summary,
             access: Access::Public,
+            limits,
             success: StatusCode::OK,
             problems: &[],
             media: &["application/json"],

@@ -124,6 +124,9 @@ fn problems(endpoint: &Endpoint) -> Vec<ProblemCode> {
             ProblemCode::UnsupportedMediaType,
         ]);
     }
+    if endpoint.limits.iter().any(|limit| limit.refuses()) {
+        codes.push(ProblemCode::TooManyRequests);
+    }
     if endpoint.input.is_some() {
         codes.push(ProblemCode::ValidationFailed);
     }

@@ -1,3 +1,4 @@
 //! Pure decisions over values.
 
 pub(crate) mod password;
+pub(crate) mod throttle;

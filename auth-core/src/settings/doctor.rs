@@ -34,9 +34,7 @@ impl Settings {
     }
 
     async fn examine_service(self) -> Vec<Finding> {
-        let advice = "leave it out until a version enforces it";
-        let ineffective = |key: &&str| Finding::warning(key, "is not enforced", advice);
-        let mut findings: Vec<_> = self.without_effect.iter().map(ineffective).collect();
+        let mut findings = Vec::new();
         match self.connect().await {
             Ok(auth) => findings.extend(auth.doctor().await),
             Err(error) => {

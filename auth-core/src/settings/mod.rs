@@ -65,8 +65,6 @@ pub struct Settings {
     templates: Option<PathBuf>,
     log: String,
     log_format: LogFormat,
-    /// Keys that are set although nothing acts on them yet.
-    without_effect: Vec<&'static str>,
 }
 
 /// Which database, with its URL.
@@ -210,7 +208,6 @@ impl Settings {
                     templates: raw.templates,
                     log: raw.log,
                     log_format: raw.log_format,
-                    without_effect: raw.limits.without_effect(),
                 })
             }
             _ => Err(problems),

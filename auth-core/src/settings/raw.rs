@@ -218,13 +218,22 @@ impl Raw {
             uniform_time,
         );
         macro_rules! limit {
-            ($($key:ident),+) => { $(
+            ($($key:ident),+ $(,)?) => { $(
                 if let Some(count) = &self.limits.$key {
                     config = config.$key(u32::try_from(count.0).unwrap_or(u32::MAX));
                 }
             )+ };
         }
-        limit!(mails_per_day, mails_per_hour, sessions_per_user, wrong_codes);
+        limit!(
+            mail_requests,
+            mails_per_day,
+            mails_per_hour,
+            sessions_per_user,
+            sign_ins,
+            sign_ups,
+            wrong_codes,
+            wrong_passwords,
+        );
         Ok(config)
     }
 }
@@ -235,11 +244,6 @@ impl Limits {
             Some((key, _)) => Err(ConfigError::new(key, "must be at least 1")),
             None => Ok(()),
         }
-    }
-
-    pub(super) fn without_effect(&self) -> Vec<&'static str> {
-        let set = self.all().into_iter().filter(|(_, count)| count.is_some());
-        set.map(|(key, _)| key).filter(|key| !acts(key)).collect()
     }
 
     fn all(&self) -> [(&'static str, Option<Count>); 8] {
@@ -294,11 +298,6 @@ fn out_of_bounds(error: PasswordPolicyError) -> ConfigError {
     }
 }
 
-/// Whether anything comes of a key but a warning or a refusal.
-pub(super) fn acts(key: &str) -> bool {
-    !key.starts_with("limits.") || ENFORCED.contains(&key)
-}
-
 /// An address alone is the network of that one address.
 fn networks(texts: &List) -> Result<Vec<IpNet>, ConfigError> {
     let network = |text: &String| {
@@ -308,11 +307,3 @@ fn networks(texts: &List) -> Result<Vec<IpNet>, ConfigError> {
     };
     texts.0.iter().map(network).collect()
 }
-
-/// The limits that act.
-const ENFORCED: [&str; 4] = [
-    "limits.mails_per_day",
-    "limits.mails_per_hour",
-    "limits.sessions_per_user",
-    "limits.wrong_codes",
-];

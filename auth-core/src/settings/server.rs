@@ -59,9 +59,6 @@ impl Settings {
         customize: impl FnOnce(Builder) -> Builder,
     ) -> Result<Server, SettingsError> {
         start_logging(&self.log, self.log_format);
-        for key in &self.without_effect {
-            tracing::warn!(key, "this limit is set, but this version does not enforce it");
-        }
         let public_port = self.config.public_url.port_or_known_default();
         if is_loopback(&self.config.public_url) && public_port != Some(self.listen.port()) {
             let (listen, public_url) = (self.listen, self.config.issuer());

@@ -93,7 +93,8 @@ fn every_key_of_the_file_is_known_and_acts() {
     assert_eq!(config.sessions_per_user, 8);
     assert_eq!(config.hash_params.to_string(), "m=47104,t=1,p=1");
     assert!(format!("{:?}", config.password_policy).contains("15"), "{:?}", config.password_policy);
-    assert_eq!(settings.without_effect.len(), 4);
+    assert_eq!((config.wrong_passwords, config.sign_ins), (1, 3));
+    assert_eq!((config.sign_ups, config.mail_requests), (4, 5));
     assert_eq!(settings.templates.as_deref(), Some("look".as_ref()));
     assert!(settings.secret.is_some() && !settings.is_development());
     assert!(matches!(settings.log_format, LogFormat::Json));

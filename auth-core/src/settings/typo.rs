@@ -1,7 +1,5 @@
 //! What somebody meant by a key that there is not.
 
-use super::raw::acts;
-
 /// Says of an unknown `key` which known one is meant, or which there are beside it; nothing if the
 /// report is of something else.
 ///
@@ -10,8 +8,8 @@ pub(super) fn unknown_key(key: &str, report: &str) -> Option<String> {
     let (_, known) = report.strip_prefix("unknown field ")?.rsplit_once("`, expected ")?;
     let (table, name) = key.rsplit_once('.').map_or(("", key), |(table, name)| (table, name));
     let prefix = if table.is_empty() { String::new() } else { format!("{table}.") };
-    let keys = known.split('`').skip(1).step_by(2).map(|name| format!("{prefix}{name}"));
-    let keys: Vec<String> = keys.filter(|key| acts(key)).collect();
+    let keys = known.split('`').skip(1).step_by(2);
+    let keys: Vec<String> = keys.map(|name| format!("{prefix}{name}")).collect();
     let meant = keys
         .iter()
         .map(|key| (distance(name, &key[prefix.len()..]), key))
@@ -48,10 +46,10 @@ mod tests {
         let limits = "unknown field `x`, expected `sign_ins` or `wrong_codes`";
         for (key, report, meant) in [
             ("passwort", top, "is no known key: did you mean `password`?"),
-            ("colour", top, "is no known key, which are: secret, password, log"),
-            ("redis_uri", top, "is no known key, which are: secret, password, log"),
+            ("colour", top, "is no known key, which are: secret, redis_url, password, log"),
+            ("redis_uri", top, "is no known key: did you mean `redis_url`?"),
             ("limits.wrong_code", limits, "is no known key: did you mean `limits.wrong_codes`?"),
-            ("limits.sign_inz", limits, "is no known key, which are: limits.wrong_codes"),
+            ("limits.sign_inz", limits, "is no known key: did you mean `limits.sign_ins`?"),
         ] {
             assert_eq!(unknown_key(key, report).as_deref(), Some(meant), "{key}");
         }

@@ -12,6 +12,7 @@ mod diagnosis;
 mod events;
 mod exports;
 mod imports;
+mod limits;
 mod messages;
 mod one_time_tokens;
 pub(crate) mod purge;

@@ -8,13 +8,14 @@ use crate::crypto::digest::Digest;
 use crate::http::credentials::Delivery;
 use crate::http::input::json;
 use crate::{
-    Auth, ChallengeToken, Client, Code, Endpoint, Error, MessageKind, ProblemCode, Request,
+    Auth, ChallengeToken, Client, Code, Endpoint, Error, Limit, MessageKind, ProblemCode, Request,
     Response, Result, Timestamp, UserId,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     "/sign-in-mfa",
     "Completes a sign-in with a code of the authenticator app or a recovery code.",
+    &[Limit::WrongCodes],
     |auth, request| Box::pin(sign_in_mfa(auth, request)),
 )
 .takes::<SecondFactorBody>()

@@ -13,7 +13,7 @@ use crate::http::input::{json, nothing};
 use crate::http::reply::{self, no_content};
 use crate::store::EnrolmentRow;
 use crate::{
-    Auth, Code, Endpoint, Error, EventKind, MessageKind, ProblemCode, RecoveryCode, Request,
+    Auth, Code, Endpoint, Error, EventKind, Limit, MessageKind, ProblemCode, RecoveryCode, Request,
     Response, Result, TotpSecret,
 };
 
@@ -21,6 +21,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::post(
         "/enable-2fa",
         "Starts to enrol an authenticator app; it counts once its first code confirms it.",
+        &[Limit::Unlimited],
         |auth, request| Box::pin(enable_2fa(auth, request)),
     )
     .access(Access::RecentSignIn)
@@ -29,6 +30,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::post(
         "/confirm-2fa",
         "Confirms the enrolment with a code, and shows the recovery codes once.",
+        &[Limit::WrongCodes],
         |auth, request| Box::pin(confirm_2fa(auth, request)),
     )
     .access(Access::SignedIn)
@@ -40,9 +42,12 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         ProblemCode::TooManyRequests,
         ProblemCode::TwoFactorAlreadyEnabled,
     ]),
-    Endpoint::post("/disable-2fa", "Switches two-factor authentication off.", |auth, request| {
-        Box::pin(disable_2fa(auth, request))
-    })
+    Endpoint::post(
+        "/disable-2fa",
+        "Switches two-factor authentication off.",
+        &[Limit::WrongCodes],
+        |auth, request| Box::pin(disable_2fa(auth, request)),
+    )
     .access(Access::RecentSignIn)
     .takes::<CodeBody>()
     .success(StatusCode::NO_CONTENT)

@@ -6,13 +6,14 @@ use crate::http::endpoint::Access;
 use crate::http::input::json;
 use crate::http::reply;
 use crate::{
-    Auth, Code, Endpoint, Error, EventKind, MessageKind, ProblemCode, RecoveryCode, Request,
+    Auth, Code, Endpoint, Error, EventKind, Limit, MessageKind, ProblemCode, RecoveryCode, Request,
     Response, Result,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
     "/recovery-codes",
     "Replaces all recovery codes, and shows the new ones once.",
+    &[Limit::WrongCodes],
     |auth, request| Box::pin(recovery_codes(auth, request)),
 )
 .access(Access::RecentSignIn)

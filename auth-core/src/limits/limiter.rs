@@ -1,0 +1,134 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Subjects;
+use crate::crypto::seal::Sealer;
+use crate::policy::throttle::Throttle;
+use crate::store::Connection;
+use crate::{Result, Store, Timestamp};
+
+#[cfg(feature = "redis")]
+use super::shared::SharedLimits;
+#[cfg(feature = "redis")]
+use crate::redis_server::RedisServer;
+
+/// Counts attempts where every instance sees them: in Redis if there is one, or else, and whenever
+/// Redis does not answer, in the database.
+pub(crate) struct Limiter {
+    pub(crate) subjects: Subjects,
+    store: Store,
+    #[cfg(feature = "redis")]
+    shared: Option<SharedLimits>,
+}
+
+/// One attempt at something that is limited.
+pub(crate) struct Attempt {
+    pub(crate) subject: String,
+    pub(crate) throttle: Throttle,
+}
+
+/// Somebody has to wait.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// Who or what, by its keyed digest.
+    pub(crate) subject: String,
+    pub(crate) retry_after: Duration,
+    /// Whether it is the first refusal since an attempt that was not refused.
+    pub(crate) is_news: bool,
+}
+
+impl Limiter {
+    pub(crate) fn new(
+        store: Store,
+        sealer: Arc<Sealer>,
+        #[cfg(feature = "redis")] redis: Option<Arc<RedisServer>>,
+    ) -> Self {
+        Self {
+            subjects: Subjects::new(sealer),
+            store,
+            #[cfg(feature = "redis")]
+            shared: redis.map(SharedLimits::new),
+        }
+    }
+
+    /// Counts one or two attempts, all or none, and refuses if one of their subjects has to wait.
+    ///
+    /// # Errors
+    ///
+    /// If neither Redis nor the database can count: what cannot be counted is not allowed.
+    pub(crate) async fn count(
+        &self,
+        attempts: &[Attempt],
+        now: Timestamp,
+    ) -> Result<Result<(), Refusal>> {
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &self.shared {
+            match shared.count(attempts, now).await {
+                Ok(counted) => return Ok(counted),
+                Err(error) => {
+                    tracing::warn!(%error, "limiter_degraded: the database counts instead of Redis");
+                }
+            }
+        }
+        let begun: Vec<_> = attempts
+            .iter()
+            .map(|attempt| (attempt.subject.clone(), attempt.throttle.begin(now)))
+            .collect();
+        let mut connection = self.store.write().await?;
+        if connection.count_limited(&begun, now).await? {
+            return Ok(Ok(()));
+        }
+        let (first, last) = both(attempts);
+        let Some(waiting) = connection.waiting((first, last), now).await? else {
+            // Whoever it was that was first has succeeded, and all is forgotten.
+            let subject = first.to_owned();
+            return Ok(Err(Refusal { subject, retry_after: SHORTEST, is_news: false }));
+        };
+        let is_news = !waiting.is_told() && connection.tell_waiting(&waiting.subject).await?;
+        let retry_after = Timestamp::from_micros(waiting.blocked_until).since(now);
+        Ok(Err(Refusal { subject: waiting.subject, retry_after, is_news }))
+    }
+
+    /// Forgets the attempts of two or four subjects, and remembers a mark until an instant, if the
+    /// transaction of `connection` commits.
+    pub(crate) async fn forget(
+        &self,
+        connection: &mut Connection,
+        subjects: &[String],
+        mark: (&str, Timestamp),
+        now: Timestamp,
+    ) -> Result<()> {
+        connection.forget_limited(subjects, mark, now).await?;
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &self.shared
+            && let Err(error) = shared.forget(subjects).await
+        {
+            // They stay counted, which is the safe side.
+            tracing::warn!(%error, "Redis did not forget attempts that led to a success");
+        }
+        Ok(())
+    }
+
+    /// Whether a mark is remembered, which only the database does.
+    pub(crate) async fn is_marked(&self, mark: &str, now: Timestamp) -> Result<bool> {
+        Ok(self.store.read().await?.is_marked(mark, now).await?)
+    }
+}
+
+impl Attempt {
+    pub(crate) fn new(subject: String, throttle: Throttle) -> Self {
+        Self { subject, throttle }
+    }
+}
+
+/// Both subjects, which are the same if there is one.
+fn both(attempts: &[Attempt]) -> (&str, &str) {
+    match attempts {
+        [first, .., last] => (&first.subject, &last.subject),
+        [only] => (&only.subject, &only.subject),
+        [] => ("", ""),
+    }
+}
+
+/// What `Retry-After` can say at least.
+const SHORTEST: Duration = Duration::from_secs(1);

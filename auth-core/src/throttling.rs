@@ -1,0 +1,118 @@
+//! Who has to wait before they may try again.
+
+use std::time::Duration;
+
+use crate::limits::{Attempt, Network, Refusal};
+use crate::model::Account;
+use crate::policy::throttle::Throttle;
+use crate::store::Connection;
+use crate::{Auth, Client, Error, EventKind, Limit, Result, Timestamp, UserId, Username};
+
+impl Auth {
+    /// Counts a request of a client network against the limits of an endpoint.
+    pub(crate) async fn count_request(&self, limits: &[Limit], client: &Client) -> Result<()> {
+        let network = Network::of(client.address);
+        let now = self.now();
+        for &limit in limits {
+            let Some(throttle) = limit.of_requests(&self.0.config) else { continue };
+            let limiter = &self.0.limiter;
+            let attempt = Attempt::new(limiter.subjects.requests(limit, network), throttle);
+            if let Err(refusal) = limiter.count(&[attempt], now).await? {
+                return Err(self.refuse(refusal, limit, client).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts an attempt at the password of `login`, which `user` has if anybody does, before anybody
+    /// looks at it.
+    ///
+    /// Whoever guesses from one network delays themselves. Only guesses from many slow down everybody
+    /// else, and then neither the networks that the user is known at, nor who is signed in. `login` is
+    /// what was typed, in its canonical form: guesses at a user's name and at their address are counted
+    /// apart, or a delay would tell that they belong together.
+    pub(crate) async fn count_password(
+        &self,
+        login: &str,
+        user: Option<UserId>,
+        client: &Client,
+    ) -> Result<()> {
+        let limiter = &self.0.limiter;
+        let network = Network::of(client.address);
+        let now = self.now();
+        let from_here = || self.passwords_from(login, network);
+        let everywhere = limiter.subjects.passwords(login);
+        let free = self.0.config.wrong_passwords.saturating_mul(NETWORKS);
+        let from_everywhere = Attempt::new(everywhere.clone(), Throttle::Backoff { free });
+        let mut counted = limiter.count(&[from_here(), from_everywhere], now).await?;
+        if counted.as_ref().is_err_and(|refusal| refusal.subject == everywhere) {
+            // Nobody is known at the networks of nobody, which takes as long to find out.
+            let user = user.map_or_else(|| login.to_owned(), |user| user.to_string());
+            if limiter.is_marked(&limiter.subjects.known(&user, network), now).await? {
+                counted = limiter.count(&[from_here()], now).await?;
+            }
+        }
+        match counted {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(self.refuse(refusal, Limit::WrongPasswords, client).await?),
+        }
+    }
+
+    /// The same for who is signed in: what strangers do does not keep them from it.
+    pub(crate) async fn count_own_password(
+        &self,
+        account: &Account,
+        client: &Client,
+    ) -> Result<()> {
+        let attempt = self.passwords_from(&account.email_canonical, Network::of(client.address));
+        match self.0.limiter.count(&[attempt], self.now()).await? {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(self.refuse(refusal, Limit::WrongPasswords, client).await?),
+        }
+    }
+
+    /// Forgets the wrong passwords of a user who has proven themselves, and makes the network known
+    /// that they did it from.
+    pub(crate) async fn forget_passwords(
+        &self,
+        connection: &mut Connection,
+        account: &Account,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<()> {
+        let subjects = &self.0.limiter.subjects;
+        let network = Network::of(client.address);
+        let username = account.user.username.as_deref().and_then(|name| Username::parse(name).ok());
+        let username = username.as_ref().map(Username::canonical);
+        let mut forgotten = Vec::with_capacity(4);
+        for login in [Some(&*account.email_canonical), username].into_iter().flatten() {
+            forgotten.push(subjects.passwords_from(login, network));
+            forgotten.push(subjects.passwords(login));
+        }
+        let known = subjects.known(&account.user.id.to_string(), network);
+        let mark = (&*known, now.plus(KNOWN));
+        self.0.limiter.forget(connection, &forgotten, mark, now).await
+    }
+
+    fn passwords_from(&self, login: &str, network: Network) -> Attempt {
+        let subject = self.0.limiter.subjects.passwords_from(login, network);
+        Attempt::new(subject, Throttle::Backoff { free: self.0.config.wrong_passwords })
+    }
+
+    /// Records a refusal that is news, and says how long it lasts.
+    async fn refuse(&self, refusal: Refusal, limit: Limit, client: &Client) -> Result<Error> {
+        if refusal.is_news {
+            self.note(client, EventKind::ExcessRateLimitExceeded, |event| {
+                event.detail("limit", limit.as_str()).detail("subject", &*refusal.subject);
+            })
+            .await?;
+        }
+        Ok(Error::TooManyRequests { retry_after: refusal.retry_after })
+    }
+}
+
+/// How many times the free attempts of one network all networks have together. With a name and an
+/// address to guess at, that stays within a hundred (NIST SP 800-63B-4 §3.2.2).
+const NETWORKS: u32 = 10;
+/// For how long a user is known at a network that they signed in from.
+const KNOWN: Duration = Duration::from_secs(90 * 24 * 60 * 60);
