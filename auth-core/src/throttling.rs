@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::limits::{Attempt, Network, Refusal};
+use crate::auth::Inner;
+use crate::limits::{Attempt, Network, Refusal, Turn};
 use crate::model::Account;
 use crate::policy::throttle::Throttle;
 use crate::store::Connection;
@@ -31,16 +32,19 @@ impl Auth {
     /// else, and then neither the networks that the user is known at, nor who is signed in. `login` is
     /// what was typed, in its canonical form: guesses at a user's name and at their address are counted
     /// apart, or a delay would tell that they belong together.
+    ///
+    /// The attempt is under way until the turn is dropped.
     pub(crate) async fn count_password(
         &self,
         login: &str,
         user: Option<UserId>,
         client: &Client,
-    ) -> Result<()> {
+    ) -> Result<Turn> {
         let limiter = &self.0.limiter;
         let network = Network::of(client.address);
-        let now = self.now();
         let from_here = || self.passwords_from(login, network);
+        let turn = self.turn(&from_here()).await?;
+        let now = self.now();
         let everywhere = limiter.subjects.passwords(login);
         let free = self.0.config.wrong_passwords.saturating_mul(NETWORKS);
         let from_everywhere = Attempt::new(everywhere.clone(), Throttle::Backoff { free });
@@ -53,7 +57,7 @@ impl Auth {
             }
         }
         match counted {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(turn),
             Err(refusal) => Err(self.refuse(refusal, Limit::WrongPasswords, client).await?),
         }
     }
@@ -63,35 +67,56 @@ impl Auth {
         &self,
         account: &Account,
         client: &Client,
-    ) -> Result<()> {
+    ) -> Result<Turn> {
         let attempt = self.passwords_from(&account.email_canonical, Network::of(client.address));
+        let turn = self.turn(&attempt).await?;
         match self.0.limiter.count(&[attempt], self.now()).await? {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(turn),
             Err(refusal) => Err(self.refuse(refusal, Limit::WrongPasswords, client).await?),
         }
     }
 
-    /// Forgets the wrong passwords of a user who has proven themselves, and makes the network known
-    /// that they did it from.
+    /// Forgets the wrong passwords of a user who has given the right one.
     pub(crate) async fn forget_passwords(
+        &self,
+        connection: &mut Connection,
+        account: &Account,
+        client: &Client,
+    ) -> Result<()> {
+        let forgotten = self.passwords_of(account, Network::of(client.address));
+        self.0.limiter.forget(connection, &forgotten, None, self.now()).await
+    }
+
+    /// The same of one who has proven themselves, at a network that is known from then on.
+    pub(crate) async fn welcome(
         &self,
         connection: &mut Connection,
         account: &Account,
         client: &Client,
         now: Timestamp,
     ) -> Result<()> {
-        let subjects = &self.0.limiter.subjects;
         let network = Network::of(client.address);
+        let forgotten = self.passwords_of(account, network);
+        let known = self.0.limiter.subjects.known(&account.user.id.to_string(), network);
+        let mark = Some((&*known, now.plus(KNOWN)));
+        self.0.limiter.forget(connection, &forgotten, mark, now).await
+    }
+
+    /// Under what the wrong passwords of a user are counted, from one network and from everywhere.
+    fn passwords_of(&self, account: &Account, network: Network) -> Vec<String> {
+        let subjects = &self.0.limiter.subjects;
         let username = account.user.username.as_deref().and_then(|name| Username::parse(name).ok());
         let username = username.as_ref().map(Username::canonical);
-        let mut forgotten = Vec::with_capacity(4);
-        for login in [Some(&*account.email_canonical), username].into_iter().flatten() {
-            forgotten.push(subjects.passwords_from(login, network));
-            forgotten.push(subjects.passwords(login));
-        }
-        let known = subjects.known(&account.user.id.to_string(), network);
-        let mark = (&*known, now.plus(KNOWN));
-        self.0.limiter.forget(connection, &forgotten, mark, now).await
+        let logins = [Some(&*account.email_canonical), username].into_iter().flatten();
+        logins
+            .flat_map(|login| [subjects.passwords_from(login, network), subjects.passwords(login)])
+            .collect()
+    }
+
+    async fn turn(&self, attempt: &Attempt) -> Result<Turn> {
+        let Inner { limiter, config, .. } = &*self.0;
+        let turn = limiter.turns.take(&attempt.subject, config.wrong_passwords).await;
+        turn.ok_or(Error::TooManyRequests { retry_after: Duration::from_secs(1) })
     }
 
     fn passwords_from(&self, login: &str, network: Network) -> Attempt {

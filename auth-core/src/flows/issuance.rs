@@ -114,7 +114,7 @@ impl Auth {
         let keep = i64::from(config.sessions_per_user);
         let evicted = unit.tx().evict_sessions(session.user_id, keep, now).await?;
         unit.end_sessions(session.user_id, evicted, "too_many");
-        self.forget_passwords(unit.tx(), proof.account, client, now).await?;
+        self.welcome(unit.tx(), proof.account, client, now).await?;
         let session = Rotated {
             id: session.id,
             user_id: session.user_id,

@@ -88,12 +88,11 @@ impl Auth {
         password: Password,
         failure: EventKind,
     ) -> Result<()> {
-        self.count_own_password(session.account(), &session.client).await?;
+        let _turn = self.count_own_password(session.account(), &session.client).await?;
         match self.check_password(Some(session.account()), password).await {
             Ok(()) => {
                 let mut connection = self.0.store.write().await?;
-                let (account, client) = (session.account(), &session.client);
-                self.forget_passwords(&mut connection, account, client, self.now()).await
+                self.forget_passwords(&mut connection, session.account(), &session.client).await
             }
             Err(Error::InvalidCredentials) => {
                 self.note(&session.client, failure, |event| {

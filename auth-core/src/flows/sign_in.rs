@@ -92,7 +92,7 @@ impl Auth {
         let login = Login::of(&input)?;
         let account = self.find_account(&login).await?;
         let user_id = account.as_ref().map(|account| account.user.id);
-        self.count_password(login.key(), user_id, client).await?;
+        let _turn = self.count_password(login.key(), user_id, client).await?;
         let admitted = match self.check_password(account.as_ref(), input.password).await {
             Ok(()) => admit(account.as_ref()),
             Err(Error::InvalidCredentials) => Err((Error::InvalidCredentials, "password")),
@@ -111,6 +111,9 @@ impl Auth {
         };
         let now = self.now();
         if account.user.two_factor_enabled {
+            let mut connection = self.0.store.write().await?;
+            self.forget_passwords(&mut connection, account, client).await?;
+            drop(connection);
             return Ok(SignedIn::SecondFactor(self.challenge(account, remembered, now).await?));
         }
         let claims = self.0.hooks.claims(&account.user).await?;

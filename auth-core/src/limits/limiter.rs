@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Subjects;
+use super::{Subjects, Turns};
 use crate::crypto::seal::Sealer;
 use crate::policy::throttle::Throttle;
 use crate::store::Connection;
@@ -16,6 +16,7 @@ use crate::redis_server::RedisServer;
 /// Redis does not answer, in the database.
 pub(crate) struct Limiter {
     pub(crate) subjects: Subjects,
+    pub(crate) turns: Turns,
     store: Store,
     #[cfg(feature = "redis")]
     shared: Option<SharedLimits>,
@@ -45,6 +46,7 @@ impl Limiter {
     ) -> Self {
         Self {
             subjects: Subjects::new(sealer),
+            turns: Turns::default(),
             store,
             #[cfg(feature = "redis")]
             shared: redis.map(SharedLimits::new),
@@ -95,10 +97,13 @@ impl Limiter {
         &self,
         connection: &mut Connection,
         subjects: &[String],
-        mark: (&str, Timestamp),
+        mark: Option<(&str, Timestamp)>,
         now: Timestamp,
     ) -> Result<()> {
-        connection.forget_limited(subjects, mark, now).await?;
+        match mark {
+            Some(mark) => connection.forget_and_mark(subjects, mark, now).await?,
+            None => connection.forget_limited(subjects).await?,
+        }
         #[cfg(feature = "redis")]
         if let Some(shared) = &self.shared
             && let Err(error) = shared.forget(subjects).await

@@ -4,6 +4,7 @@ mod limiter;
 #[cfg(feature = "redis")]
 mod shared;
 mod subject;
+mod turns;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::policy::throttle::Throttle;
 
 pub(crate) use limiter::{Attempt, Limiter, Refusal};
 pub(crate) use subject::{Network, Subjects};
+pub(crate) use turns::{Turn, Turns};
 
 /// What keeps an endpoint from being called, or what it checks from being guessed, without end.
 ///

@@ -134,8 +134,21 @@ impl Connection {
         Ok(told == 1)
     }
 
-    /// Forgets the attempts of two or four subjects, and marks another until an instant.
-    pub(crate) async fn forget_limited(
+    /// Forgets the attempts of two or four subjects.
+    pub(crate) async fn forget_limited(&mut self, subjects: &[String]) -> Result<(), StoreError> {
+        let sql = "DELETE FROM auth_limits WHERE subject IN ($1, $2, $3, $4)";
+        on!(self, |db| {
+            let mut forgetting = query(sql);
+            for subject in subjects.iter().cycle().take(4) {
+                forgetting = forgetting.bind(subject);
+            }
+            forgetting.execute(db).await?;
+        });
+        Ok(())
+    }
+
+    /// The same, and marks another until an instant.
+    pub(crate) async fn forget_and_mark(
         &mut self,
         subjects: &[String],
         (mark, until): (&str, Timestamp),
