@@ -116,7 +116,7 @@ impl Auth {
     async fn turn(&self, attempt: &Attempt) -> Result<Turn> {
         let Inner { limiter, config, .. } = &*self.0;
         let turn = limiter.turns.take(&attempt.subject, config.wrong_passwords).await;
-        turn.ok_or(Error::TooManyRequests { retry_after: Duration::from_secs(1) })
+        turn.ok_or(Error::Saturated)
     }
 
     fn passwords_from(&self, login: &str, network: Network) -> Attempt {

@@ -27,6 +27,8 @@ mod housekeeping;
 mod import;
 mod least_privilege;
 mod lifetimes;
+mod limits;
+mod limits_redis;
 mod mails;
 mod malformed;
 mod matrix;
@@ -394,6 +396,28 @@ pub const CASES: &[Case] = table![
 
 /// Every comparison.
 pub const COMPARISONS: &[Comparison] = table![
+    limits::{
+        a_network_has_so_many_requests_a_minute,
+        each_kind_of_request_has_a_limit_of_its_own,
+        what_a_client_says_of_itself_makes_it_nobody_else,
+        an_address_of_ipv6_is_its_subscribers_network,
+        instances_share_every_budget_and_none_admits_more,
+        guesses_from_one_network_wait_longer_and_longer,
+        a_refusal_is_the_same_for_somebody_and_nobody,
+        spellings_of_a_name_share_its_budget,
+        guesses_from_everywhere_slow_down_strangers_alone,
+        right_passwords_that_come_at_once_are_all_let_in,
+        wrong_passwords_that_come_at_once_are_no_more_than_those_in_turn,
+        who_is_signed_in_guesses_no_longer_than_others,
+        a_limit_that_is_reached_is_recorded_once,
+        what_is_forgotten_is_deleted,
+    },
+    limits_redis::{
+        they_are_those_of_the_database,
+        what_redis_forgets_is_refilled_once,
+        without_redis_the_database_counts,
+        every_key_is_forgotten_in_time_and_says_nothing,
+    },
     cancellation::{
         a_sign_up_is_whole_or_nothing,
         an_activation_is_whole_or_nothing,
@@ -569,6 +593,7 @@ pub const CHECKS: &[Check] = table![
         two_spellings_of_one_text_are_one_password,
         the_rules_are_the_same_wherever_one_is_set,
     },
+    limits::{the_manual_lists_what_is_limited},
     documentation::{the_manual_lists_the_problems, the_readme_lists_the_endpoints},
     problems::{the_codes_are_those_of_the_golden_file},
     services::{redis},
