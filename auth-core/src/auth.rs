@@ -14,9 +14,11 @@ use crate::http::input::language;
 use crate::last_resort::without_panic;
 use crate::limits::Limiter;
 use crate::model::{Account, EventId};
+use crate::observation::note_user;
 use crate::outbox::Courier;
 #[cfg(feature = "redis")]
 use crate::redis_server::RedisServer;
+use crate::request_id::RequestId;
 use crate::revocations::Revocations;
 use crate::shared_look::SharedLook;
 use crate::store::{Authenticated, Connection};
@@ -135,7 +137,11 @@ impl Auth {
         let address = client_address(peer, request.headers(), &self.0.config.trusted_proxies);
         let user_agent = request.headers().get(http::header::USER_AGENT);
         let user_agent = user_agent.and_then(|value| value.to_str().ok());
-        Client { language: language(request.headers()), ..Client::new(address, user_agent) }
+        Client {
+            language: language(request.headers()),
+            request_id: request.extensions().get().cloned().map(RequestId::into_string),
+            ..Client::new(address, user_agent)
+        }
     }
 
     pub(crate) fn courier(&self) -> Option<Courier> {
@@ -259,7 +265,7 @@ impl Unit<'_> {
             session_id: None,
             ip: client.address.map(|address| address.to_string()),
             user_agent: client.user_agent.clone(),
-            detail: serde_json::Map::new(),
+            detail: client.request_id.iter().map(request_id).collect(),
             occurred_at: clock.now(),
         });
         self.events.last_mut().expect("it was just added")
@@ -270,6 +276,11 @@ impl Unit<'_> {
         auth.0.outbox.stage(&mut tx, &messages).await?;
         for event in &events {
             tx.connection().insert_event(event).await?;
+        }
+        for event in &events {
+            if let Some(user) = event.user_id {
+                note_user(user, event.session_id);
+            }
         }
         let auth = auth.clone();
         // From here on a client that goes away stops nothing: what commits is revoked and published.
@@ -290,4 +301,9 @@ impl Unit<'_> {
         let finished = tokio::spawn(finish.in_current_span()).await;
         finished.unwrap_or_else(|error| Err(Error::internal(error)))
     }
+}
+
+/// How an event names the request that it is of.
+fn request_id(id: &String) -> (String, serde_json::Value) {
+    ("request_id".to_owned(), id.clone().into())
 }

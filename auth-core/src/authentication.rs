@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::auth::{CurrentSession, Inner};
 use crate::crypto::access_token::{AccessTokenError, Claims, Expected, verify};
 use crate::http::credentials::{self, Delivery};
+use crate::observation::note_user;
 use crate::{
     AccessToken, Auth, Client, Error, Identity, Request, Result, SessionId, Timestamp, User,
 };
@@ -70,6 +71,7 @@ impl Auth {
         // A token from before a re-authentication may be stolen, and has proven nothing since.
         let proven = Timestamp::from_secs(claims.auth_time);
         authenticated.authenticated_at = authenticated.authenticated_at.min(proven);
+        note_user(authenticated.account.user.id, Some(authenticated.session_id));
         Ok(CurrentSession { authenticated, client: Client::default() })
     }
 

@@ -140,6 +140,7 @@ mod mailer;
 pub mod manual;
 mod message;
 mod model;
+mod observation;
 mod operators;
 mod outbox;
 mod policy;
@@ -147,6 +148,7 @@ mod purge;
 mod random;
 #[cfg(feature = "redis")]
 mod redis_server;
+mod request_id;
 mod revocations;
 mod role;
 mod sealed;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::request_id::RequestId;
 use crate::{Clock, Language, Random, Timestamp};
 
 macro_rules! id {
@@ -222,6 +223,8 @@ pub struct Client {
     pub user_agent: Option<String>,
     /// The language that the client asks for, such as by `Accept-Language`.
     pub language: Option<Language>,
+    /// The id of the request, as logs have it.
+    pub request_id: Option<String>,
 }
 
 impl Client {
@@ -230,13 +233,21 @@ impl Client {
     pub fn new(address: Option<IpAddr>, user_agent: Option<&str>) -> Self {
         let user_agent = user_agent
             .map(|text| text.chars().filter(|char| !char.is_control()).take(256).collect());
-        Self { address, user_agent, language: None }
+        Self { address, user_agent, language: None, request_id: None }
     }
 
     /// Says which language the client asks for.
     #[must_use]
     pub fn in_language(mut self, language: Language) -> Self {
         self.language = Some(language);
+        self
+    }
+
+    /// Says which request this is, for [`Event`](crate::Event)s: 1 to 64 letters, digits, dots, dashes
+    /// and underscores. What is anything else is left out.
+    #[must_use]
+    pub fn in_request(mut self, id: &str) -> Self {
+        self.request_id = RequestId::parse(id).map(RequestId::into_string);
         self
     }
 }

@@ -7,7 +7,9 @@ use crate::flows::{DEVELOPMENT, SECTIONS};
 use crate::http::cookies::SessionCookie;
 use crate::http::{cors, cross_site};
 use crate::last_resort::without_panic;
-use crate::{Auth, Endpoint, Error, Request, Response, Result};
+use crate::model::new_uuid;
+use crate::observation::Observation;
+use crate::{Auth, Endpoint, Error, Rejection, Request, Response, Result};
 
 impl Auth {
     /// What an adapter passes to [`respond`](Self::respond) for a path under the mount point that is
@@ -41,18 +43,28 @@ impl Auth {
 
     /// Answers `request` as the endpoint mounted at `path`; an error is what kept the adapter from
     /// reading it. Never fails: every error is a problem document.
-    pub async fn respond(&self, path: &str, request: Result<Request>) -> Response {
-        let span = tracing::info_span!("auth", path, method = tracing::field::Empty);
-        let mut reader = None;
-        if let Ok(request) = &request {
-            span.record("method", request.method().as_str());
-            reader = self.reader(path, request);
-        }
+    ///
+    /// It has the id that the request brought as `X-Request-Id`, if that is a name of 1 to 64 letters,
+    /// digits, dots, dashes and underscores, or else a new one; events and logs have it too.
+    pub async fn respond(&self, path: &str, mut request: Result<Request>) -> Response {
+        let mut rows = Self::endpoints().chain(DEVELOPMENT);
+        let known = rows.find(|row| row.path == path).map(|row| row.path);
+        let new_id = || new_uuid(self.now(), &*self.0.random).into();
+        let observation = Observation::begin(known, &mut request, new_id);
+        let reader = request.as_ref().ok().and_then(|request| self.reader(path, request));
+        let span = observation.span();
         let answer = async {
             let answered = without_panic(self.dispatch(path, request)).await;
             let answered = answered.unwrap_or_else(|| Err(Error::internal("a flow panicked")));
-            let mut response = answered.unwrap_or_else(|error| self.reject(error).response());
+            let (mut response, rejection) = match answered {
+                Ok(response) => (response, None),
+                Err(error) => {
+                    let rejection = self.reject(error);
+                    (rejection.response(), Some(rejection))
+                }
+            };
             cors::share(&mut response, reader, &self.0.config);
+            observation.end(rejection.as_ref().map(Rejection::error), &mut response);
             response
         };
         answer.instrument(span).await

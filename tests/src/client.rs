@@ -135,13 +135,13 @@ impl Reply {
         values.map(|value| value.to_str().expect("headers are ASCII")).collect()
     }
 
-    /// Returns what has to be equal wherever the same request is sent: everything but the date and
-    /// the framing, headers by name.
+    /// Returns what has to be equal wherever the same request is sent: everything but the date, the
+    /// framing and the id of the request, headers by name.
     pub fn comparable(&self) -> String {
         let mut lines: Vec<String> = self
             .headers
             .iter()
-            .filter(|(name, _)| !["date", "connection", "keep-alive"].contains(&name.as_str()))
+            .filter(|(name, _)| !PASSING.contains(&name.as_str()))
             .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))
             .collect();
         lines.sort();
@@ -259,6 +259,7 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 /// Longer than anything a healthy server needs on a busy machine.
+const PASSING: [&str; 4] = ["connection", "date", "keep-alive", "x-request-id"];
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use super::reply::no_content;
 use super::{Request, Response};
 use crate::Config;
+use crate::request_id::X_REQUEST_ID;
 
 /// Returns the origin that a request comes from, if its pages may read the answer.
 pub(crate) fn reader(headers: &HeaderMap, config: &Config) -> Option<HeaderValue> {
@@ -24,6 +25,7 @@ pub(crate) fn share(response: &mut Response, reader: Option<HeaderValue>, config
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, reader);
         let credentials = HeaderValue::from_static("true");
         headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, credentials);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from(X_REQUEST_ID));
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) fn a_listed_origin_reads_and_is_told_what_it_may_send(app: &App) {
     let readable = [
         "access-control-allow-credentials: true",
         "access-control-allow-origin: https://admin.example.com",
+        "access-control-expose-headers: x-request-id",
         "vary: origin",
     ];
     for path in ["/jwks.json", "/me", "/nowhere"] {
@@ -35,8 +36,9 @@ pub(super) fn a_listed_origin_reads_and_is_told_what_it_may_send(app: &App) {
             "access-control-allow-headers: authorization, content-type",
             "access-control-allow-methods: GET, HEAD, POST",
             readable[1],
-            "access-control-max-age: 600",
             readable[2],
+            "access-control-max-age: 600",
+            readable[3],
         ]
     );
     let no_preflight = Request::new("OPTIONS", "/sign-in").header("origin", origin);

@@ -155,7 +155,7 @@ pub(super) fn an_event_says_who_and_from_where_and_nothing_personal(apps: &[App]
     let person = app.user();
     let body = json!({ "email": person.email, "password": person.password });
     let request = Request::post("/sign-in", &body).header("user-agent", "curl/8.14.1");
-    let tokens = App::tokens(&app.send(&request));
+    let tokens = App::tokens(&app.send(&request.header("x-request-id", "a-7")));
     let id = id_of(app, &person);
     let query = EventQuery::new().user(id).limit(1);
     let event = block_on(app.auth.events(&query)).expect("the database answers").remove(0);
@@ -165,7 +165,7 @@ pub(super) fn an_event_says_who_and_from_where_and_nothing_personal(apps: &[App]
     assert_eq!(event["user_id"], id.to_string());
     assert_eq!(event["session_id"], super::probes::claims(&tokens.access)["sid"]);
     assert_eq!((&event["ip"], &event["user_agent"]), (&json!("127.0.0.1"), &json!("curl/8.14.1")));
-    assert_eq!(event["detail"], json!({ "amr": "pwd" }));
+    assert_eq!(event["detail"], json!({ "amr": "pwd", "request_id": "a-7" }));
     assert_eq!(event["occurred_at"], "2023-11-14T22:13:20Z");
     try_sign_in(app, &person.email, "a wrong password");
     let all = block_on(app.auth.events(&EventQuery::new().limit(1000)));
@@ -262,7 +262,8 @@ impl<'a> Log<'a> {
             .read()
             .iter()
             .map(|event| {
-                let detail = event.detail.values().find_map(|value| value.as_str());
+                let mut said = event.detail.iter().filter(|(name, _)| *name != "request_id");
+                let detail = said.find_map(|(_, value)| value.as_str());
                 format!("{} {}", event.kind, detail.unwrap_or_default())
             })
             .collect();

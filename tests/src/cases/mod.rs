@@ -49,6 +49,7 @@ mod races_second_factor;
 mod reauthentication;
 mod recording;
 mod refresh;
+mod request_ids;
 mod revocations;
 mod roles;
 mod schemas;
@@ -295,6 +296,11 @@ pub const CASES: &[Case] = table![
         a_lost_answer_can_be_asked_for_again,
         a_used_successor_ends_the_grace,
         what_is_no_token_is_refused_and_nothing_breaks,
+    },
+    request_ids::{
+        every_answer_names_its_request,
+        an_id_that_is_a_name_is_kept,
+        an_event_names_its_request,
     },
     roles::{
         who_has_it_who_lacks_it_and_who_is_nobody_are_told_apart,
