@@ -25,7 +25,7 @@ use crate::store::{Authenticated, Connection};
 use crate::templates::Templates;
 use crate::{
     Client, Clock, Config, Error, Event, EventKind, Mailbox, Mailer, Message, Outbox, Peer, Random,
-    Rejection, Request, Result, SessionId, Store, Timestamp, Tx, User, UserId,
+    Rejection, Request, Result, SessionId, Store, Timestamp, Tx, User, UserId, telemetry,
 };
 
 /// The authentication service: one per application, cheap to clone.
@@ -265,7 +265,7 @@ impl Unit<'_> {
             session_id: None,
             ip: client.address.map(|address| address.to_string()),
             user_agent: client.user_agent.clone(),
-            detail: client.request_id.iter().map(request_id).collect(),
+            detail: client.request_id.as_deref().map(request_id).into_iter().collect(),
             occurred_at: clock.now(),
         });
         self.events.last_mut().expect("it was just added")
@@ -295,6 +295,9 @@ impl Unit<'_> {
                 }
                 None => tracing::error!("mails were not published: the outbox panicked"),
             }
+            for event in &events {
+                telemetry::event(event.kind.as_str());
+            }
             auth.0.hooks.hear(events);
             Ok(())
         };
@@ -304,6 +307,6 @@ impl Unit<'_> {
 }
 
 /// How an event names the request that it is of.
-fn request_id(id: &String) -> (String, serde_json::Value) {
-    ("request_id".to_owned(), id.clone().into())
+fn request_id(id: &str) -> (String, serde_json::Value) {
+    ("request_id".to_owned(), id.into())
 }

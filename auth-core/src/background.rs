@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::{Auth, Result};
+use crate::{Auth, Result, telemetry};
 
 /// What runs beside the requests: the courier, the revocation feed, the rotation of keys, and the
 /// deletion of what is over.
@@ -60,6 +60,9 @@ impl Auth {
             move || {
                 let auth = auth.clone();
                 async move {
+                    if let Some(age) = auth.0.revocations.age(auth.now()) {
+                        telemetry::feed_lag(age);
+                    }
                     auth.sync_revocations().await?;
                     auth.sync_keys().await
                 }
@@ -73,6 +76,13 @@ impl Auth {
                 auth.rotate_keys(auth.now()).await
             }
         })));
+        #[cfg(feature = "metrics")]
+        {
+            let auth = self.clone();
+            let measure = move || auth.clone().measure_outbox();
+            let measured = every(GAUGES, stopped.clone(), "metrics of the outbox", measure);
+            tasks.push(tokio::spawn(measured));
+        }
         tasks.push(tokio::spawn(self.clone().purge_regularly(stopped)));
         Background { stop, tasks }
     }
@@ -91,6 +101,15 @@ impl Auth {
                 () = work => {}
             }
         }
+    }
+
+    #[cfg(feature = "metrics")]
+    async fn measure_outbox(self) -> Result<()> {
+        let now = self.now();
+        let state = self.0.store.read().await?.waiting_messages().await?;
+        let oldest = state.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
+        telemetry::outbox(u64::try_from(state.waiting).unwrap_or(0), oldest);
+        Ok(())
     }
 
     /// Learns which sessions were revoked by other instances.
@@ -124,6 +143,8 @@ async fn every<F: Future<Output = Result<()>>>(
 
 /// Half of what a revocation may take to reach every instance.
 const FEED: Duration = Duration::from_millis(500);
+#[cfg(feature = "metrics")]
+const GAUGES: Duration = Duration::from_secs(10);
 const KEYS: Duration = Duration::from_secs(60);
 /// The jitter adds up to four minutes and a quarter.
 const PURGE: Duration = Duration::from_secs(8 * 60);

@@ -23,7 +23,7 @@ use crate::shared_look::SharedLook;
 use crate::templates::Templates;
 use crate::{
     Auth, Clock, Config, ConfigError, Error, EventListener, Mailbox, Mailer, Outbox, Random, Store,
-    StoreOutbox, SystemClock, SystemRandom,
+    StoreOutbox, SystemClock, SystemRandom, telemetry,
 };
 
 /// Builds an [`Auth`]; made by [`Auth::builder`].
@@ -230,6 +230,7 @@ impl Builder {
             #[cfg(feature = "redis")]
             redis,
         }));
+        telemetry::describe();
         auth.signing_key(auth.now()).await.map_err(|error| match error {
             Error::Store(error) => BuildError::Store(error),
             _ => ConfigError::new(

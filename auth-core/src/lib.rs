@@ -159,6 +159,7 @@ pub mod settings;
 mod shared_look;
 mod signing;
 mod store;
+mod telemetry;
 mod templates;
 mod throttling;
 mod timestamp;

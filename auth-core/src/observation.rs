@@ -1,4 +1,4 @@
-//! What a request leaves behind for whoever runs the service: its span and its id.
+//! What a request leaves behind for whoever runs the service: its span, its id, its measures.
 
 use std::time::Instant;
 
@@ -7,12 +7,14 @@ use tracing::Span;
 use tracing::field::{Empty, display};
 
 use crate::request_id::{RequestId, X_REQUEST_ID};
-use crate::{Error, Request, Response, Result, SessionId, UserId};
+use crate::{Error, Request, Response, Result, SessionId, UserId, telemetry};
 
 /// One request, from when it is handed over until its answer is.
 pub(crate) struct Observation {
     span: Span,
     id: RequestId,
+    path: &'static str,
+    method: &'static str,
     started: Instant,
 }
 
@@ -42,7 +44,7 @@ impl Observation {
         if let Ok(request) = request {
             request.extensions_mut().insert(id.clone());
         }
-        Self { span, id, started: Instant::now() }
+        Self { span, id, path, method, started: Instant::now() }
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -55,6 +57,7 @@ impl Observation {
         let took = self.started.elapsed();
         self.span.record("status", response.status().as_u16()).record("outcome", outcome);
         tracing::debug!(duration_seconds = took.as_secs_f64(), "answered");
+        telemetry::request(self.path, self.method, outcome, took);
         response.headers_mut().insert(X_REQUEST_ID, self.id.header_value());
     }
 }

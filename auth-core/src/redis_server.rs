@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, FromRedisValue, RedisError, ScriptInvocation};
 
-use crate::ConfigError;
+use crate::{ConfigError, telemetry};
 
 /// A Redis that instances share beside their database: it counts attempts, carries mails to
 /// couriers, and spreads the news of revoked sessions.
@@ -113,6 +113,7 @@ impl RedisServer {
         command: impl AsyncFnOnce(&mut ConnectionManager) -> Result<T, RedisError>,
     ) -> Result<T, RedisError> {
         if self.is_silent() {
+            telemetry::redis_failed();
             return Err((redis::ErrorKind::Io, "the server failed just now").into());
         }
         let mut connection = self.manager.clone();
@@ -121,6 +122,7 @@ impl RedisServer {
             Err((redis::ErrorKind::Io, "the server did not answer in time").into())
         });
         if answer.as_ref().is_err_and(|error| error.is_io_error() || error.is_timeout()) {
+            telemetry::redis_failed();
             *self.silent_until.lock().expect("no panic while held") =
                 Some(Instant::now() + SILENCE);
         }

@@ -56,6 +56,11 @@ impl Revocations {
         known.map_or(all, |known| known.max(all))
     }
 
+    /// How old the news from other instances is; `None` before the first.
+    pub(crate) fn age(&self, now: Timestamp) -> Option<Duration> {
+        self.lock().synced_at.map(|synced_at| now.since(synced_at))
+    }
+
     /// When the oldest revocation took place of which an access token may still speak.
     pub(crate) fn oldest(&self, now: Timestamp) -> Timestamp {
         now.minus(self.kept)

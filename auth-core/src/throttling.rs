@@ -7,7 +7,9 @@ use crate::limits::{Attempt, Network, Refusal, Turn};
 use crate::model::Account;
 use crate::policy::throttle::Throttle;
 use crate::store::Connection;
-use crate::{Auth, Client, Error, EventKind, Limit, Result, Timestamp, UserId, Username};
+use crate::{
+    Auth, Client, Error, EventKind, Limit, Result, Timestamp, UserId, Username, telemetry,
+};
 
 impl Auth {
     /// Counts a request of a client network against the limits of an endpoint.
@@ -126,6 +128,7 @@ impl Auth {
 
     /// Records a refusal that is news, and says how long it lasts.
     async fn refuse(&self, refusal: Refusal, limit: Limit, client: &Client) -> Result<Error> {
+        telemetry::limited(limit.as_str());
         if refusal.is_news {
             self.note(client, EventKind::ExcessRateLimitExceeded, |event| {
                 event.detail("limit", limit.as_str()).detail("subject", &*refusal.subject);

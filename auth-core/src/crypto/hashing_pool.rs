@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::telemetry::HashingJob;
+
 /// Threads of its own for password hashing, with a short queue in front.
 ///
 /// A hash takes tens of milliseconds and megabytes, so it would stall an async runtime, and a
@@ -70,6 +72,8 @@ impl HashingPool {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Saturated> {
         let arrived = Instant::now();
+        let measured = HashingJob::waits();
+        let work = move || measured.run(work);
         if self.places.available_permits() == 0 {
             self.shared.forget_abandoned();
         }

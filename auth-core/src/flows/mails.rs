@@ -10,8 +10,8 @@ use crate::crypto::digest::Digest;
 use crate::model::Account;
 use crate::store::{Addressee, NewEmail, NewToken, Purpose};
 use crate::{
-    Auth, Client, EmailAddress, EventKind, Language, Message, MessageId, MessageKind, OneTimeToken,
-    Result, Timestamp,
+    Auth, Client, EmailAddress, EventKind, Language, Limit, Message, MessageId, MessageKind,
+    OneTimeToken, Result, Timestamp, telemetry,
 };
 
 impl Auth {
@@ -137,6 +137,7 @@ impl Auth {
         let (count, _) = unit.tx().count_attempt(&hour, now.plus(HOUR), now).await?;
         // What the hour refuses is no mail, so the day does not count it.
         if count > i64::from(config.mails_per_hour) {
+            telemetry::limited(Limit::Mails.as_str());
             tracing::info!(
                 purpose = purpose.as_str(),
                 "no mail: its address has had those of an hour"
@@ -146,6 +147,7 @@ impl Auth {
         let (count, _) = unit.tx().count_attempt(&day, now.plus(DAY), now).await?;
         let within_limits = count <= i64::from(config.mails_per_day);
         if !within_limits {
+            telemetry::limited(Limit::Mails.as_str());
             tracing::info!(
                 purpose = purpose.as_str(),
                 "no mail: its address has had those of a day"

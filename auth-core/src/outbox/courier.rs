@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use super::{Delivery, Outbox, OutboxError};
 use crate::last_resort::without_panic;
 use crate::templates::Templates;
-use crate::{Clock, Config, Mailer, MailerError, Message, Random};
+use crate::{Clock, Config, Mailer, MailerError, Message, Random, telemetry};
 
 /// Empties the outbox: claims, renders, sends, settles.
 pub(crate) struct Courier {
@@ -44,6 +44,12 @@ impl Courier {
         let messages = self.outbox.claim(BATCH, now, now.plus(LEASE)).await?;
         for message in &messages {
             let delivery = self.deliver(message).await;
+            let outcome = match &delivery {
+                Delivery::Abandon { .. } => "given_up",
+                Delivery::Retry { .. } => "delayed",
+                Delivery::Send => "sent",
+            };
+            telemetry::mail(message.kind.as_str(), outcome);
             // A message that is not settled comes again; the others are not to wait for it.
             if let Err(error) = self.outbox.settle(message.id, &delivery, self.clock.now()).await {
                 tracing::error!(mail = %message.id, %error, "a mail was not settled");

@@ -19,6 +19,14 @@ pub(crate) struct OutboxState {
     pub(crate) dead_letters: i64,
 }
 
+/// How much waits to be mailed, and since when.
+#[cfg(feature = "metrics")]
+#[derive(sqlx::FromRow)]
+pub(crate) struct WaitingMessages {
+    pub(crate) waiting: i64,
+    pub(crate) oldest: Option<Timestamp>,
+}
+
 impl Connection {
     /// `None` of SQLite, which is none.
     pub(crate) async fn server(&mut self) -> Result<Option<Server>, StoreError> {
@@ -43,6 +51,13 @@ impl Connection {
                            WHERE sent_at IS NULL AND failed_at IS NULL) AS oldest,
                           (SELECT COUNT(*) FROM auth_messages WHERE failed_at > $1) AS dead_letters";
         Ok(on!(self, |db| query_as(sql).bind(since).fetch_one(db).await?))
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) async fn waiting_messages(&mut self) -> Result<WaitingMessages, StoreError> {
+        let sql = "SELECT COUNT(*) AS waiting, MIN(created_at) AS oldest
+                   FROM auth_messages WHERE sent_at IS NULL AND failed_at IS NULL";
+        Ok(on!(self, |db| query_as(sql).fetch_one(db).await?))
     }
 
     /// Whether there is still what was over at `at`.

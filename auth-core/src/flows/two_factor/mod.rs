@@ -19,7 +19,7 @@ use crate::crypto::totp::matching_step;
 use crate::sealed::Judged;
 use crate::store::Connection;
 use crate::store::sealed::AUTHENTICATORS;
-use crate::{Auth, Client, Code, Error, EventKind, RecoveryCode, Result, UserId};
+use crate::{Auth, Client, Code, Error, EventKind, Limit, RecoveryCode, Result, UserId, telemetry};
 
 /// A right code, which is good once it is spent.
 pub(super) enum UsedCode {
@@ -117,6 +117,7 @@ impl Auth {
             connection.count_attempt(&subject(user_id), now.plus(WINDOW), now).await?;
         drop(connection);
         if count > i64::from(self.0.config.wrong_codes) {
+            telemetry::limited(Limit::WrongCodes.as_str());
             self.note(client, EventKind::ExcessRateLimitExceeded, |event| {
                 event.user(user_id).detail("limit", "wrong_codes");
             })
