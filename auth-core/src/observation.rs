@@ -92,3 +92,6 @@ const OK: &str = "ok";
 const UNMATCHED: &str = "unmatched";
 /// The method of what could not be read.
 const UNREAD: &str = "unread";
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests;

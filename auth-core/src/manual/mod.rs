@@ -21,13 +21,27 @@ pub mod defaults {}
 #[doc = include_str!("operations.md")]
 pub mod operations {}
 
+/// The first two cells of each row of the table between the marks of that name.
+#[cfg(test)]
+pub(crate) fn marked(text: &str, name: &str) -> Vec<[String; 2]> {
+    let (_, rest) = text.split_once(&format!("<!-- {name} -->")).unwrap();
+    let (table, _) = rest.split_once(&format!("<!-- /{name} -->")).unwrap();
+    let cell = |text: Option<&str>| text.unwrap().trim().to_owned();
+    let row = |line: &str| {
+        let mut cells = line.trim_start_matches('|').split('|');
+        [cell(cells.next()), cell(cells.next())]
+    };
+    table.lines().filter(|line| line.starts_with("| `")).map(row).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::marked;
     use crate::{MessageKind, ProblemCode};
 
     #[test]
     fn the_table_of_problems_has_one_row_for_each_code() {
-        let written = rows(include_str!("defaults.md"), "problems");
+        let written = marked(include_str!("defaults.md"), "problems");
         let codes = ProblemCode::ALL.iter();
         let expected: Vec<_> = codes
             .map(|code| {
@@ -39,21 +53,9 @@ mod tests {
 
     #[test]
     fn the_table_of_mails_has_one_row_for_each_kind() {
-        let written = rows(include_str!("flows.md"), "mails");
+        let written = marked(include_str!("flows.md"), "mails");
         let written: Vec<_> = written.into_iter().map(|[kind, _]| kind).collect();
         let expected: Vec<_> = MessageKind::ALL.iter().map(|kind| format!("`{kind}`")).collect();
         assert_eq!(written, expected);
-    }
-
-    /// The first two cells of each row between the marks of that name.
-    fn rows(text: &str, name: &str) -> Vec<[String; 2]> {
-        let (_, rest) = text.split_once(&format!("<!-- {name} -->")).unwrap();
-        let (table, _) = rest.split_once(&format!("<!-- /{name} -->")).unwrap();
-        let cell = |text: Option<&str>| text.unwrap().trim().to_owned();
-        let row = |line: &str| {
-            let mut cells = line.trim_start_matches('|').split('|');
-            [cell(cells.next()), cell(cells.next())]
-        };
-        table.lines().filter(|line| line.starts_with("| `")).map(row).collect()
     }
 }

@@ -1,0 +1,134 @@
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Instrument, Subscriber};
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::*;
+use crate::manual::marked;
+use crate::{Auth, Config, MasterSecret, NewAccount, Store, SystemRandom};
+
+#[tokio::test]
+async fn the_span_is_a_child_of_the_hosts_and_has_the_fields_that_the_manual_lists() {
+    let seen = Seen::default();
+    let _guard = tracing::subscriber::set_default(Registry::default().with(seen.clone()));
+    let auth = service().await;
+    let user = auth.operator("ada").create_user(NewAccount::new("ada@example.com")).await.unwrap();
+    let body = r#"{"email": "ada@example.com", "password": "wrong"}"#;
+    let mut request = Request::new(body.into());
+    *request.method_mut() = Method::POST;
+    request.headers_mut().insert(X_REQUEST_ID, "of-a-proxy".parse().unwrap());
+    request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+    let host = tracing::error_span!("host");
+    let response = auth.respond("/sign-in", Ok(request)).instrument(host).await;
+    assert_eq!(response.status(), 401);
+
+    let (parent, fields) = seen.only("auth");
+    assert_eq!(parent.as_deref(), Some("host"));
+    let user = user.id.to_string();
+    let expected = [
+        ("request_id", "of-a-proxy"),
+        ("method", "POST"),
+        ("path", "/sign-in"),
+        ("status", "401"),
+        ("outcome", "invalid_credentials"),
+        ("auth.user", &user),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(fields, BTreeMap::from(expected));
+
+    let listed = marked(include_str!("../manual/operations.md"), "span");
+    let mut listed: Vec<_> = listed.into_iter().map(|[field, _]| field).collect();
+    listed.sort();
+    let mut names = seen.declared("auth");
+    names.sort();
+    assert_eq!(listed, names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_a_client_chooses_is_in_no_field() {
+    let seen = Seen::default();
+    let _guard = tracing::subscriber::set_default(Registry::default().with(seen.clone()));
+    let auth = service().await;
+    let mut request = Request::new("{}".into());
+    *request.method_mut() = "EVIL".parse().unwrap();
+    *request.uri_mut() = "/api/auth/evil?evil".parse().unwrap();
+    for name in ["x-request-id", "user-agent", "host", "origin"] {
+        request.headers_mut().insert(name, "e vil".parse().unwrap());
+    }
+    let response = auth.respond("/evil", Ok(request)).await;
+    assert_eq!(response.status(), 404);
+    let (_, mut fields) = seen.only("auth");
+    assert_eq!(fields.remove("request_id").map(|id| id.len()), Some(36));
+    let expected =
+        [("method", "other"), ("path", "unmatched"), ("status", "404"), ("outcome", "not_found")];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(fields, BTreeMap::from(expected));
+}
+
+async fn service() -> Auth {
+    let config = Config::new("http://localhost:8000").unwrap();
+    let config = config.front_end_url("http://localhost:8000").unwrap();
+    let store = Store::sqlite("sqlite::memory:").await.unwrap();
+    Auth::builder(config, store, MasterSecret::generate(&SystemRandom)).build().await.unwrap()
+}
+
+/// A span as it was at its end: its name, its parent's name and its fields.
+#[derive(Default)]
+struct Span {
+    name: &'static str,
+    parent: Option<String>,
+    declared: Vec<&'static str>,
+    fields: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<BTreeMap<u64, Span>>>);
+
+impl Seen {
+    fn only(&self, name: &str) -> (Option<String>, BTreeMap<String, String>) {
+        let spans = self.0.lock().unwrap();
+        let mut found = spans.values().filter(|span| span.name == name);
+        let span = found.next().unwrap();
+        assert!(found.next().is_none());
+        (span.parent.clone(), span.fields.clone())
+    }
+
+    fn declared(&self, name: &str) -> Vec<&'static str> {
+        let spans = self.0.lock().unwrap();
+        let span = spans.values().find(|span| span.name == name);
+        span.unwrap().declared.clone()
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Seen {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let parent = context.span(id).and_then(|span| Some(span.parent()?.name().to_owned()));
+        let metadata = attributes.metadata();
+        let declared = metadata.fields().iter().map(|field| field.name()).collect();
+        let mut span = Span { name: metadata.name(), parent, declared, ..Span::default() };
+        attributes.record(&mut span);
+        self.0.lock().unwrap().insert(id.into_u64(), span);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        if let Some(span) = self.0.lock().unwrap().get_mut(&id.into_u64()) {
+            values.record(span);
+        }
+    }
+}
+
+impl Visit for Span {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.fields.insert(field.name().to_owned(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.fields.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+}
