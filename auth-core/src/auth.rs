@@ -295,15 +295,22 @@ impl Unit<'_> {
                 }
                 None => tracing::error!("mails were not published: the outbox panicked"),
             }
-            for event in &events {
-                telemetry::event(event.kind.as_str());
-            }
+            events.iter().for_each(tell);
             auth.0.hooks.hear(events);
             Ok(())
         };
         let finished = tokio::spawn(finish.in_current_span()).await;
         finished.unwrap_or_else(|error| Err(Error::internal(error)))
     }
+}
+
+/// Tells of an event in the log and in the metrics, without who it was and from where.
+fn tell(event: &Event) {
+    let kind = event.kind.as_str();
+    telemetry::event(kind);
+    let user = event.user_id.map(tracing::field::display);
+    let session = event.session_id.map(tracing::field::display);
+    tracing::info!(event = kind, user, session, "written down");
 }
 
 /// How an event names the request that it is of.

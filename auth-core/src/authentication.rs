@@ -148,7 +148,12 @@ impl Auth {
             result = check();
         }
         result.map_err(|reason| {
-            tracing::debug!(?reason, "an access token was refused");
+            // Each token comes to that end, most of them in the hands of an honest client.
+            if reason == AccessTokenError::Expired {
+                tracing::debug!(event = "token_expired", "an access token was refused");
+            } else {
+                tracing::info!(event = "token_invalid", ?reason, "an access token was refused");
+            }
             Error::Unauthenticated
         })
     }

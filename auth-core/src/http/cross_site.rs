@@ -27,7 +27,11 @@ pub(crate) fn check(
             Sender::FrontEnd | Sender::NoBrowser => !cookies,
             Sender::Stranger => false,
         };
-    if admitted { Ok(()) } else { Err(Error::CrossSiteRequest) }
+    if !admitted {
+        tracing::warn!(event = "csrf_blocked", cookies, "a request of a foreign page was refused");
+        return Err(Error::CrossSiteRequest);
+    }
+    Ok(())
 }
 
 enum Sender {

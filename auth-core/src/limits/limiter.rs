@@ -68,7 +68,7 @@ impl Limiter {
             match shared.count(attempts, now).await {
                 Ok(counted) => return Ok(counted),
                 Err(error) => {
-                    tracing::warn!(%error, "limiter_degraded: the database counts instead of Redis");
+                    tracing::warn!(event = "limiter_unavailable", %error, "the database counts instead of Redis");
                 }
             }
         }
