@@ -62,6 +62,23 @@ impl Auth {
     ///
     /// [`Error::Unauthenticated`] without a good token of a live session.
     pub async fn session(&self, token: &AccessToken) -> Result<CurrentSession> {
+        self.in_time(self.live_session(token)).await
+    }
+
+    /// Returns what the access token of a request asserts, without asking the database.
+    ///
+    /// Signature, claims and revocation are checked. Revocations reach this instance by a feed; only
+    /// while that is behind by more than a second, the database is asked.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`authenticate`](Self::authenticate).
+    pub async fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Identity> {
+        let token = self.access_token(method, headers)?;
+        self.in_time(self.identity(&token)).await
+    }
+
+    async fn live_session(&self, token: &AccessToken) -> Result<CurrentSession> {
         let now = self.now();
         let claims = self.verify(token, now).await?;
         let found = self.0.store.read().await?.authenticated(claims.sid.into(), now).await?;
@@ -75,17 +92,9 @@ impl Auth {
         Ok(CurrentSession { authenticated, client: Client::default() })
     }
 
-    /// Returns what the access token of a request asserts, without asking the database.
-    ///
-    /// Signature, claims and revocation are checked. Revocations reach this instance by a feed; only
-    /// while that is behind by more than a second, the database is asked.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`authenticate`](Self::authenticate).
-    pub async fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Identity> {
+    async fn identity(&self, token: &AccessToken) -> Result<Identity> {
         let now = self.now();
-        let claims = self.verify(&self.access_token(method, headers)?, now).await?;
+        let claims = self.verify(token, now).await?;
         let session_id = SessionId::from(claims.sid);
         let revoked = match self.0.revocations.contains(session_id, now) {
             Some(revoked) => revoked,

@@ -63,6 +63,7 @@ pub struct Config {
     pub(crate) enrolment_lifetime: Duration,
     pub(crate) recent_sign_in: Duration,
     pub(crate) refresh_grace: Duration,
+    pub(crate) request_timeout: Duration,
     pub(crate) signing_key_lifetime: Duration,
     pub(crate) uniform_time: Duration,
 }
@@ -147,6 +148,7 @@ impl Config {
             enrolment_lifetime: 10 * MINUTE,
             recent_sign_in: 5 * MINUTE,
             refresh_grace: Duration::from_secs(10),
+            request_timeout: Duration::from_millis(2800),
             signing_key_lifetime: 30 * DAY,
             uniform_time: Duration::from_millis(100),
         })
@@ -240,6 +242,11 @@ impl Config {
         /// Sets for how long the answer to a rotation can be asked for again; 0 (off) to 60 s, by
         /// default 10 s.
         refresh_grace: Duration,
+        /// Sets after how long a request is answered with 503 if it is not answered yet; 1 s to 1 min,
+        /// by default 2.8 s, which is soon enough for a client that gives up after three.
+        ///
+        /// It has to be longer than [`uniform_time`](Self::uniform_time), and than the host's hooks take.
+        request_timeout: Duration,
         /// Sets how long a password reset link is good; 1 s to 24 h, by default 30 min.
         reset_lifetime: Duration,
         /// Sets after how long without use a session ends; 1 s to 365 d, by default 14 d.

@@ -57,6 +57,9 @@ pub enum Error {
     Saturated,
     /// The database failed or could not be reached.
     Store(StoreError),
+    /// It took longer than [`Config::request_timeout`](crate::Config::request_timeout); what it was to
+    /// do may have happened.
+    TimedOut,
     /// A limit is reached.
     TooManyRequests {
         /// When trying again makes sense.
@@ -141,6 +144,7 @@ impl fmt::Display for Error {
             Self::PayloadTooLarge => "The request body is too large.",
             Self::ReauthenticationRequired => "This takes a recent sign-in. Authenticate again.",
             Self::Saturated => "The service is busy. Try again in a moment.",
+            Self::TimedOut => "The service took too long. Try again later.",
             Self::TooManyRequests { .. } => "Too many attempts. Try again later.",
             Self::TwoFactorAlreadyEnabled => "Two-factor authentication is on already.",
             Self::TwoFactorNotEnabled => "Two-factor authentication is not on.",

@@ -125,6 +125,7 @@ pub mod cli;
 mod clock;
 mod config;
 mod crypto;
+mod deadline;
 mod device;
 mod doctor;
 mod email_address;

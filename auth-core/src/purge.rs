@@ -89,12 +89,15 @@ impl Auth {
 
     async fn purge_table(&self, rule: &Rule, at: Timestamp, count: &mut u64) -> Result<()> {
         loop {
-            let mut connection = self.0.store.write().await?;
-            let deleted = match connection.purge(rule, at, BATCH).await {
+            let mut tx = self.0.store.begin_job().await?;
+            let deleted = match tx.connection().purge(rule, at, BATCH).await {
                 // A role that may only add events leaves them to another.
-                Err(error) if error.is_forbidden() && rule.table == purge::EVENTS.table => 0,
+                Err(error) if error.is_forbidden() && rule.table == purge::EVENTS.table => {
+                    return Ok(());
+                }
                 deleted => deleted?,
             };
+            tx.commit().await?;
             *count += deleted;
             if deleted < BATCH.unsigned_abs() {
                 return Ok(());
@@ -120,7 +123,8 @@ impl Auth {
             Unproven { created, before: first_id(created.plus(Duration::from_millis(1))), now };
         let (mut after, mut first_error) = (None, None);
         loop {
-            let users = self.0.store.read().await?.unproven_users(&unproven, after, BATCH).await?;
+            let users =
+                self.0.store.read_job().await?.unproven_users(&unproven, after, BATCH).await?;
             let Some(last) = users.last() else { return first_error.map_or(Ok(()), Err) };
             after = Some(*last);
             for id in users {

@@ -54,7 +54,7 @@ impl Auth {
         let reader = request.as_ref().ok().and_then(|request| self.reader(path, request));
         let span = observation.span();
         let answer = async {
-            let answered = without_panic(self.dispatch(path, request)).await;
+            let answered = without_panic(self.in_time(self.dispatch(path, request))).await;
             let answered = answered.unwrap_or_else(|| Err(Error::internal("a flow panicked")));
             let (mut response, rejection) = match answered {
                 Ok(response) => (response, None),

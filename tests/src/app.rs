@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use auth_core::{Auth, Builder, Config, Mailbox, ManualClock, MasterSecret, Timestamp};
+use auth_core::{Auth, Builder, Config, Mailbox, ManualClock, MasterSecret, Store, Timestamp};
 use serde_json::Value;
 
 use crate::adapters::{Port, Served, block_on};
@@ -83,8 +83,19 @@ impl App {
         Self::serve(self.adapter, self.kind, self.clock.clone(), world, |_| config, parts)
     }
 
+    /// The same with a store that the case has opened, on the same database.
+    pub(crate) fn beside_on(
+        &self,
+        store: Store,
+        config: Config,
+        parts: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
+        let world = Arc::clone(&self.world);
+        Self::serve_on(store, self.adapter, self.kind, self.clock.clone(), world, |_| config, parts)
+    }
+
     /// Returns the configuration of [`Self::start`]: every default, but for the time that answers
-    /// are rounded up to, of which cases have no use, and for the limits of a client network: all
+    /// are rounded up to, of which cases have no use, for how long they may take, and for the limits of a client network: all
     /// cases come from one.
     pub fn config() -> Config {
         Self::config_at("http://127.0.0.1:8000")
@@ -94,6 +105,8 @@ impl App {
         Config::new(public_url)
             .expect("a loopback address is fit for development")
             .uniform_time(Duration::from_millis(1))
+            // A machine that runs many cases at once is slow, and not out of order.
+            .request_timeout(Duration::from_secs(20))
             .sign_ins(u32::MAX)
             .sign_ups(u32::MAX)
             .mail_requests(u32::MAX)
@@ -107,11 +120,24 @@ impl App {
         config: impl FnOnce(u16) -> Config,
         parts: impl FnOnce(Builder) -> Builder,
     ) -> Self {
+        let store = block_on(world.database.store());
+        Self::serve_on(store, adapter, kind, clock, world, config, parts)
+    }
+
+    fn serve_on(
+        store: Store,
+        adapter: Adapter,
+        kind: StoreKind,
+        clock: ManualClock,
+        world: Arc<World>,
+        config: impl FnOnce(u16) -> Config,
+        parts: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let port = Port::take();
         let config = config(port.number);
         let auth = block_on(async {
             let secret = MasterSecret::new((0..32).collect()).expect("it is long enough");
-            let builder = Auth::builder(config, world.database.store().await, secret)
+            let builder = Auth::builder(config, store, secret)
                 .clock(clock.clone())
                 .mailbox(world.mailbox.clone());
             parts(builder).build().await.expect("a sound configuration builds")

@@ -18,6 +18,7 @@ mod client;
 mod coverage;
 mod databases;
 mod people;
+mod proxy;
 mod totp;
 
 pub use adapters::Adapter;

@@ -51,6 +51,8 @@ impl Config {
         }
         let shorter = self.session_idle > self.session_lifetime;
         refuse_if(shorter, "session_lifetime", "must not be shorter than session_idle");
+        let hasty = self.request_timeout <= self.uniform_time;
+        refuse_if(hasty, "request_timeout", "must be longer than uniform_time");
         let sessions = 1..=1000;
         let within = sessions.contains(&self.sessions_per_user);
         refuse_if(!within, "limits.sessions_per_user", "must be between 1 and 1000");
@@ -61,7 +63,7 @@ impl Config {
         self.problems().into_iter().next().map_or(Ok(()), Err)
     }
 
-    fn bounds(&self) -> [(&'static str, Duration, Duration, Duration); 15] {
+    fn bounds(&self) -> [(&'static str, Duration, Duration, Duration); 16] {
         [
             ("access_token_lifetime", self.access_token_lifetime, SECOND, HOUR),
             ("session_idle", self.session_idle, SECOND, 365 * DAY),
@@ -76,6 +78,7 @@ impl Config {
             ("enrolment_lifetime", self.enrolment_lifetime, SECOND, HOUR),
             ("recent_sign_in", self.recent_sign_in, SECOND, HOUR),
             ("refresh_grace", self.refresh_grace, Duration::ZERO, MINUTE),
+            ("request_timeout", self.request_timeout, SECOND, MINUTE),
             ("signing_key_lifetime", self.signing_key_lifetime, HOUR, 365 * DAY),
             ("uniform_time", self.uniform_time, Duration::from_millis(1), 5 * SECOND),
         ]
@@ -108,6 +111,7 @@ mod tests {
             .mails_per_day(0_u32)
             .session_idle(Duration::ZERO)
             .session_lifetime(400 * DAY)
+            .uniform_time(3 * SECOND)
             .sessions_per_user(0_u32);
         let problems = config.problems();
         let keys: Vec<_> = problems.iter().map(ConfigError::key).collect();
@@ -120,6 +124,7 @@ mod tests {
             "limits.mails_per_day",
             "session_idle",
             "session_lifetime",
+            "request_timeout",
             "limits.sessions_per_user",
         ];
         assert_eq!(keys, expected);

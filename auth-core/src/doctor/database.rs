@@ -85,7 +85,7 @@ impl Auth {
 
     async fn examine_rows(&self, findings: &mut Vec<Finding>) -> Result<()> {
         let now = self.now();
-        let mut connection = self.0.store.read().await?;
+        let mut connection = self.0.store.read_job().await?;
         let outbox = connection.outbox(now.minus(WEEK)).await?;
         if let Some(oldest) = outbox.oldest.filter(|oldest| now.since(*oldest) > LATE) {
             let problem = format!("a mail has been waiting since {oldest}");

@@ -63,6 +63,6 @@ impl Auth {
             before: query.before,
             limit: i64::from(query.limit.unwrap_or(100).clamp(1, 1000)),
         };
-        Ok(self.0.store.read().await?.events(&filter).await?)
+        Ok(self.0.store.read_job().await?.events(&filter).await?)
     }
 }

@@ -29,7 +29,7 @@ impl Operator<'_> {
     ///
     /// [`Error::NotFound`].
     pub async fn export_user(&self, id: UserId) -> Result<UserExport> {
-        let mut connection = self.auth.0.store.read().await?;
+        let mut connection = self.auth.0.store.read_job().await?;
         let account = connection.account(id).await?.ok_or(Error::NotFound)?;
         let user = connection.user_details(id).await?.ok_or(Error::NotFound)?;
         let credentials = connection.kept_credentials(id).await?.ok_or(Error::NotFound)?;

@@ -131,7 +131,7 @@ impl Auth {
             before: query.before,
             limit: i64::from(query.limit.unwrap_or(100).clamp(1, 1000)),
         };
-        Ok(self.0.store.read().await?.messages(&filter).await?)
+        Ok(self.0.store.read_job().await?.messages(&filter).await?)
     }
 
     /// Returns a message of the outbox.

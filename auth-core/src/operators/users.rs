@@ -101,7 +101,7 @@ impl Auth {
             after: query.after,
             limit: i64::from(query.limit.unwrap_or(100).clamp(1, 1000)),
         };
-        Ok(self.0.store.read().await?.users(&filter).await?)
+        Ok(self.0.store.read_job().await?.users(&filter).await?)
     }
 
     /// Returns the live sessions of a user, the latest first.

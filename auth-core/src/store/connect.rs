@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use sqlx::migrate::MigrateError;
 
+#[cfg(feature = "postgres")]
+use super::patience::{Pace, pool_options, within};
 use super::{Connection, Db, Handle, Tx};
 
 /// The database that holds the users.
@@ -46,14 +48,39 @@ impl Store {
     /// Connects without a look at the schema.
     #[cfg(feature = "postgres")]
     pub(crate) async fn open_postgres(url: &str) -> Result<Self, StoreError> {
-        let options = sqlx::postgres::PgPoolOptions::new().acquire_timeout(PATIENCE);
-        let server = url
-            .parse::<sqlx::postgres::PgConnectOptions>()?
-            .options([("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "30s")]);
-        Ok(Self(Pools::Postgres(options.connect_with(server).await?)))
+        let server = url.parse::<sqlx::postgres::PgConnectOptions>()?.options([
+            ("statement_timeout", "2s"),
+            ("lock_timeout", "2s"),
+            ("idle_in_transaction_session_timeout", "30s"),
+        ]);
+        Ok(Self(Pools::Postgres(pool_options().connect_with(server).await?)))
+    }
+
+    /// Returns the options of the pools that this crate makes, for a host that makes its own.
+    ///
+    /// A connection is waited for 2 s, and closed instead of used again if the server says nothing on
+    /// it for 2 s. Everything else is as sqlx has it, such as ten connections at the most.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use auth_core::Store;
+    /// let options = Store::postgres_pool_options().max_connections(20);
+    /// let pool = options.connect("postgres://app@localhost/app").await?;
+    /// let store = Store::from_postgres(pool).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn postgres_pool_options() -> sqlx::postgres::PgPoolOptions {
+        pool_options()
     }
 
     /// Uses a pool of Postgres connections that the host already has.
+    ///
+    /// Every wait on it ends as it does on a pool of this crate's own. What the pool itself does stays
+    /// the host's: make it of [`postgres_pool_options`](Self::postgres_pool_options), so that a server
+    /// which says nothing does not keep its connections.
     ///
     /// # Errors
     ///
@@ -145,7 +172,7 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(Tx(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => Db::Postgres(Handle::Tx(pool.begin().await?)),
+            Pools::Postgres(pool) => begin(pool, Pace::Request).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { writer, .. } => {
                 Db::Sqlite(Handle::Tx(writer.begin_with("BEGIN IMMEDIATE").await?))
@@ -153,11 +180,31 @@ impl Store {
         })))
     }
 
+    /// Begins a unit of work that nobody waits for: its statements may take a minute each.
+    pub(crate) async fn begin_job(&self) -> Result<Tx, StoreError> {
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(pool) => Ok(Tx(Connection(begin(pool, Pace::Job).await?))),
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite { .. } => self.begin().await,
+        }
+    }
+
+    /// Takes a connection for statements that read much, and that nobody waits for.
+    pub(crate) async fn read_job(&self) -> Result<Connection, StoreError> {
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            Pools::Postgres(pool) => Ok(Connection(begin(pool, Pace::Job).await?)),
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite { .. } => self.read().await,
+        }
+    }
+
     /// Takes a connection for statements that read.
     pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
         Ok(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => Db::Postgres(Handle::Alone(pool.acquire().await?)),
+            Pools::Postgres(pool) => acquire(pool).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { readers, .. } => Db::Sqlite(Handle::Alone(readers.acquire().await?)),
         }))
@@ -167,53 +214,24 @@ impl Store {
     pub(crate) async fn write(&self) -> Result<Connection, StoreError> {
         Ok(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => Db::Postgres(Handle::Alone(pool.acquire().await?)),
+            Pools::Postgres(pool) => acquire(pool).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { writer, .. } => Db::Sqlite(Handle::Alone(writer.acquire().await?)),
         }))
     }
-
-    /// Returns once a transaction with messages has committed on any instance, which only Postgres
-    /// tells of.
-    pub(crate) async fn messages_committed(&self, listener: &mut Listener) {
-        match &self.0 {
-            #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => {
-                if listener.next(pool).await.is_err() {
-                    listener.0 = None;
-                    std::future::pending::<()>().await;
-                }
-            }
-            #[cfg(feature = "sqlite")]
-            Pools::Sqlite { .. } => {
-                let Listener { .. } = listener;
-                std::future::pending::<()>().await;
-            }
-        }
-    }
 }
 
-/// A connection of its own that hears of commits with messages.
-#[derive(Default)]
-pub(crate) struct Listener(#[cfg(feature = "postgres")] Option<sqlx::postgres::PgListener>);
+#[cfg(feature = "postgres")]
+async fn acquire(pool: &sqlx::PgPool) -> Result<Db, StoreError> {
+    // A pool of the host's may have more patience.
+    let connection = within(PATIENCE, async { Ok(pool.acquire().await?) }).await?;
+    Ok(Db::Postgres(Handle::Alone(connection), Pace::Request))
+}
 
 #[cfg(feature = "postgres")]
-impl Listener {
-    async fn next(&mut self, pool: &sqlx::PgPool) -> sqlx::Result<()> {
-        let listener = match &mut self.0 {
-            Some(listener) => listener,
-            none => {
-                // Outside of the pool, whose connections belong to requests.
-                let own = sqlx::postgres::PgPoolOptions::new()
-                    .max_connections(1)
-                    .connect_lazy_with(pool.connect_options().as_ref().clone());
-                let mut listener = sqlx::postgres::PgListener::connect_with(&own).await?;
-                listener.listen("auth_messages").await?;
-                none.insert(listener)
-            }
-        };
-        listener.recv().await.map(|_| ())
-    }
+async fn begin(pool: &sqlx::PgPool, pace: Pace) -> Result<Db, StoreError> {
+    let tx = within(PATIENCE, async { Ok(pool.begin_with(pace.begin()).await?) }).await?;
+    Ok(Db::Postgres(Handle::Tx(tx), pace))
 }
 
 /// Whether the URL is of a database that ends with the process.
@@ -321,7 +339,7 @@ impl From<MigrateError> for StoreError {
 }
 
 /// How long a request waits for a connection or a lock before the answer is 503.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

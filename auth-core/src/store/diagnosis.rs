@@ -32,14 +32,15 @@ impl Connection {
     pub(crate) async fn server(&mut self) -> Result<Option<Server>, StoreError> {
         match &mut self.0 {
             #[cfg(feature = "postgres")]
-            super::Db::Postgres(handle) => {
+            super::Db::Postgres(handle, pace) => {
                 let sql = "SELECT clock_timestamp() AS now,
                                   current_setting('lock_timeout') AS lock_timeout,
                                   rolsuper AS is_superuser,
                                   has_table_privilege('auth_events', 'UPDATE, DELETE, TRUNCATE')
                                       AS alters_events
                            FROM pg_roles WHERE rolname = current_user";
-                Ok(query_as(sql).fetch_optional(handle.connection()).await?)
+                let server = query_as(sql).fetch_optional(handle.connection());
+                pace.limit(async { Ok(server.await?) }).await
             }
             #[cfg(feature = "sqlite")]
             super::Db::Sqlite(_) => Ok(None),

@@ -69,26 +69,12 @@ impl Connection {
                 )
             };
         }
-        Ok(match &mut self.0 {
-            #[cfg(feature = "postgres")]
-            super::Db::Postgres(handle) => {
-                query_as(sql!(" FOR UPDATE SKIP LOCKED"))
-                    .bind(until)
-                    .bind(now)
-                    .bind(limit)
-                    .fetch_all(handle.connection())
-                    .await?
-            }
-            #[cfg(feature = "sqlite")]
-            super::Db::Sqlite(handle) => {
-                query_as(sql!(""))
-                    .bind(until)
-                    .bind(now)
-                    .bind(limit)
-                    .fetch_all(handle.connection())
-                    .await?
-            }
-        })
+        Ok(on!(
+            self,
+            |db, sql| query_as(sql).bind(until).bind(now).bind(limit).fetch_all(db).await?,
+            postgres: sql!(" FOR UPDATE SKIP LOCKED"),
+            sqlite: sql!("")
+        ))
     }
 
     pub(crate) async fn message_sent(

@@ -13,8 +13,11 @@ mod events;
 mod exports;
 mod imports;
 mod limits;
+mod listener;
 mod messages;
 mod one_time_tokens;
+#[cfg(feature = "postgres")]
+mod patience;
 pub(crate) mod purge;
 mod schema;
 pub(crate) mod sealed;
@@ -32,15 +35,17 @@ use std::fmt;
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, Transaction};
 
-pub(crate) use connect::Listener;
 #[cfg(all(feature = "settings", feature = "sqlite"))]
 pub(crate) use connect::in_memory;
 pub use connect::{Store, StoreError};
 pub(crate) use events::EventFilter;
 pub(crate) use exports::{KeptCredentials, KeptHold, KeptMail, KeptSession, KeptToken};
 pub(crate) use imports::WholeUser;
+pub(crate) use listener::Listener;
 pub(crate) use messages::{MessageFilter, MessageRow};
 pub(crate) use one_time_tokens::{NewEmail, NewToken, Purpose};
+#[cfg(feature = "postgres")]
+use patience::Pace;
 pub(crate) use sessions::{Authenticated, NewSession, Renewal, Rotated, Rotation};
 pub(crate) use signing_keys::KeyRow;
 pub(crate) use two_factor::{EnrolmentRow, NewChallenge};
@@ -55,7 +60,7 @@ pub struct Tx(Connection);
 
 enum Db {
     #[cfg(feature = "postgres")]
-    Postgres(Handle<sqlx::Postgres>),
+    Postgres(Handle<sqlx::Postgres>, Pace),
     #[cfg(feature = "sqlite")]
     Sqlite(Handle<sqlx::Sqlite>),
 }
@@ -73,10 +78,10 @@ impl<DB: Database> Handle<DB> {
         }
     }
 
-    async fn commit(self) -> sqlx::Result<()> {
+    async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Alone(_) => Ok(()),
-            Self::Tx(tx) => tx.commit().await,
+            Self::Tx(tx) => Ok(tx.commit().await?),
         }
     }
 }
@@ -99,11 +104,10 @@ impl Tx {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self.0.0 {
             #[cfg(feature = "postgres")]
-            Db::Postgres(handle) => handle.commit().await?,
+            Db::Postgres(handle, pace) => pace.limit(handle.commit()).await,
             #[cfg(feature = "sqlite")]
-            Db::Sqlite(handle) => handle.commit().await?,
+            Db::Sqlite(handle) => handle.commit().await,
         }
-        Ok(())
     }
 }
 
@@ -116,7 +120,7 @@ impl Tx {
     #[cfg(feature = "postgres")]
     pub fn postgres(&mut self) -> Option<&mut sqlx::PgConnection> {
         match &mut self.0.0 {
-            Db::Postgres(handle) => Some(handle.connection()),
+            Db::Postgres(handle, _) => Some(handle.connection()),
             #[cfg(feature = "sqlite")]
             Db::Sqlite(_) => None,
         }
@@ -127,7 +131,7 @@ impl Tx {
     pub fn sqlite(&mut self) -> Option<&mut sqlx::SqliteConnection> {
         match &mut self.0.0 {
             #[cfg(feature = "postgres")]
-            Db::Postgres(_) => None,
+            Db::Postgres(..) => None,
             Db::Sqlite(handle) => Some(handle.connection()),
         }
     }
@@ -141,32 +145,29 @@ impl fmt::Debug for Tx {
 
 /// Runs one query on the database that `$connection` belongs to.
 ///
-/// Where a dialect earns its own text, `postgres:` adds a tail to what both have in common.
+/// Where a dialect earns its own text, `postgres:` adds a tail to what both have in common, or each has
+/// its own. On Postgres the answer may take so long and no longer; SQLite is no server that could be
+/// away, and limits by itself how long it waits for another writer.
 macro_rules! on {
     ($connection:expr, |$db:ident| $query:expr) => {
-        match &mut $connection.0 {
-            #[cfg(feature = "postgres")]
-            $crate::store::Db::Postgres(handle) => {
-                let $db = handle.connection();
-                $query
-            }
-            #[cfg(feature = "sqlite")]
-            $crate::store::Db::Sqlite(handle) => {
-                let $db = handle.connection();
-                $query
-            }
-        }
+        on!($connection, |$db, _sql| $query, postgres: "", sqlite: "")
     };
     ($connection:expr, |$db:ident, $sql:ident: $common:literal, postgres: $tail:literal| $query:expr) => {
+        on!($connection, |$db, $sql| $query, postgres: concat!($common, $tail), sqlite: $common)
+    };
+    ($connection:expr, |$db:ident, $sql:ident| $query:expr, postgres: $postgres:expr, sqlite: $sqlite:expr) => {
         match &mut $connection.0 {
             #[cfg(feature = "postgres")]
-            $crate::store::Db::Postgres(handle) => {
-                let ($db, $sql) = (handle.connection(), concat!($common, $tail));
-                $query
+            $crate::store::Db::Postgres(handle, pace) => {
+                let answer = async {
+                    let ($db, $sql) = (handle.connection(), $postgres);
+                    Ok($query)
+                };
+                pace.limit(answer).await?
             }
             #[cfg(feature = "sqlite")]
             $crate::store::Db::Sqlite(handle) => {
-                let ($db, $sql) = (handle.connection(), $common);
+                let ($db, $sql) = (handle.connection(), $sqlite);
                 $query
             }
         }

@@ -75,18 +75,12 @@ impl Connection {
         at: Timestamp,
         limit: i64,
     ) -> Result<u64, StoreError> {
-        Ok(match &mut self.0 {
-            #[cfg(feature = "postgres")]
-            super::Db::Postgres(handle) => {
-                let delete = query(rule.postgres).bind(at).bind(limit);
-                delete.execute(handle.connection()).await?.rows_affected()
-            }
-            #[cfg(feature = "sqlite")]
-            super::Db::Sqlite(handle) => {
-                let delete = query(rule.sqlite).bind(at).bind(limit);
-                delete.execute(handle.connection()).await?.rows_affected()
-            }
-        })
+        Ok(on!(
+            self,
+            |db, sql| query(sql).bind(at).bind(limit).execute(db).await?.rows_affected(),
+            postgres: rule.postgres,
+            sqlite: rule.sqlite
+        ))
     }
 
     /// The first `limit` users, of those after `after`, who may be deleted.

@@ -91,14 +91,18 @@ impl Store {
             Pools::Postgres(pool) => {
                 let mut connection = pool.acquire().await?;
                 // Another instance may be migrating, which takes as long as it takes.
-                sqlx::query("SET lock_timeout = 0").execute(&mut *connection).await?;
+                sqlx::raw_sql("SET lock_timeout = 0; SET statement_timeout = 0")
+                    .execute(&mut *connection)
+                    .await?;
                 let migrated = self.migrations().run_direct(None, &mut *connection, false).await;
                 if let Err(error) = migrated {
                     // And with it the migrator's lock, which belongs to the session.
                     connection.detach();
                     return Err(error.into());
                 }
-                sqlx::query("RESET lock_timeout").execute(&mut *connection).await?;
+                sqlx::raw_sql("RESET lock_timeout; RESET statement_timeout")
+                    .execute(&mut *connection)
+                    .await?;
             }
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { writer, .. } => {

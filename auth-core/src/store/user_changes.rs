@@ -93,21 +93,11 @@ impl Connection {
                 )
             };
         }
-        macro_rules! run {
-            ($handle:ident, $lock:literal) => {
-                query_as(sql!($lock))
-                    .bind(users)
-                    .bind(begun)
-                    .bind(now)
-                    .fetch_all($handle.connection())
-                    .await?
-            };
-        }
-        Ok(match &mut self.0 {
-            #[cfg(feature = "postgres")]
-            super::Db::Postgres(handle) => run!(handle, " FOR UPDATE OF u"),
-            #[cfg(feature = "sqlite")]
-            super::Db::Sqlite(handle) => run!(handle, ""),
-        })
+        Ok(on!(
+            self,
+            |db, sql| query_as(sql).bind(users).bind(begun).bind(now).fetch_all(db).await?,
+            postgres: sql!(" FOR UPDATE OF u"),
+            sqlite: sql!("")
+        ))
     }
 }

@@ -73,27 +73,20 @@ impl Connection {
                 )
             };
         }
-        macro_rules! run {
-            ($handle:ident, $has_role:literal) => {
-                query_as(sql!($has_role))
-                    .bind(filter.after)
-                    .bind(filter.prefix)
-                    .bind(filter.prefix.map(end_of_range))
-                    .bind(filter.role)
-                    .bind(filter.state.map(UserState::as_str))
-                    .bind(filter.limit)
-                    .fetch_all($handle.connection())
-                    .await?
-            };
-        }
-        Ok(match &mut self.0 {
-            #[cfg(feature = "postgres")]
-            super::Db::Postgres(handle) => run!(handle, "u.roles @> to_jsonb($4::text)"),
-            #[cfg(feature = "sqlite")]
-            super::Db::Sqlite(handle) => {
-                run!(handle, "EXISTS (SELECT 1 FROM json_each(u.roles) WHERE value = $4)")
-            }
-        })
+        Ok(on!(
+            self,
+            |db, sql| query_as(sql)
+                .bind(filter.after)
+                .bind(filter.prefix)
+                .bind(filter.prefix.map(end_of_range))
+                .bind(filter.role)
+                .bind(filter.state.map(UserState::as_str))
+                .bind(filter.limit)
+                .fetch_all(db)
+                .await?,
+            postgres: sql!("u.roles @> to_jsonb($4::text)"),
+            sqlite: sql!("EXISTS (SELECT 1 FROM json_each(u.roles) WHERE value = $4)")
+        ))
     }
 }
 

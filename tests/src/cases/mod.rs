@@ -13,6 +13,7 @@ mod cookies;
 mod cors;
 mod counting;
 mod cross_site;
+mod deadlines;
 mod deletion;
 mod differential;
 mod doctor;
@@ -437,6 +438,11 @@ pub const COMPARISONS: &[Comparison] = table![
         the_doctor_says_what_is_wrong_and_fails_for_it,
         what_is_wrong_is_said_in_one_sentence,
         a_reader_that_goes_away_is_no_fault,
+    },
+    deadlines::{
+        what_takes_too_long_is_answered_in_time,
+        a_paused_database_holds_up_nobody_and_is_used_again,
+        connections_that_are_cut_off_are_replaced,
     },
     deletion::{another_instance_is_told_within_a_second},
     differential::{the_same_requests_have_the_same_answers},

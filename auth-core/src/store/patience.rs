@@ -1,0 +1,92 @@
+//! How long Postgres may take.
+//!
+//! A server that is stopped refuses; one that is paused or cut off says nothing at all, and whoever
+//! waits for it keeps a connection from the others. So every wait ends here, and a connection on which
+//! one ended in vain goes back to the pool only if the server is heard of again.
+
+use std::io;
+use std::time::Duration;
+
+use sqlx::Connection;
+use sqlx::pool::PoolConnectionMetadata;
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+use tokio::time::timeout;
+
+use super::StoreError;
+use super::connect::PATIENCE;
+
+/// How long the statements of a connection may take.
+#[derive(Clone, Copy)]
+pub(super) enum Pace {
+    /// Nobody waits for them.
+    Job,
+    /// Somebody waits for the answer.
+    Request,
+}
+
+impl Pace {
+    /// Begins a transaction, in one round trip, whose statements the server itself ends: in a pool of
+    /// the host's, too, and behind a pooler that drops the settings of connections.
+    pub(super) fn begin(self) -> &'static str {
+        match self {
+            Self::Job => {
+                "BEGIN; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'; \
+                 SET LOCAL idle_in_transaction_session_timeout = '30s'"
+            }
+            Self::Request => {
+                "BEGIN; SET LOCAL statement_timeout = '2s'; SET LOCAL lock_timeout = '2s'; \
+                 SET LOCAL idle_in_transaction_session_timeout = '30s'"
+            }
+        }
+    }
+
+    /// Gives up on what the server neither does nor ends in time: it is not there.
+    pub(super) async fn limit<T>(
+        self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let patience = match self {
+            Self::Job => Duration::from_secs(60),
+            Self::Request => PATIENCE,
+        };
+        // The server's own end of it says more, and leaves a connection that can be used.
+        within(patience + MARGIN, answer).await
+    }
+}
+
+pub(super) async fn within<T>(
+    patience: Duration,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    timeout(patience, answer).await.unwrap_or_else(|_| Err(unanswered().into()))
+}
+
+/// The options of a pool that survives a server which says nothing.
+pub(super) fn pool_options() -> PgPoolOptions {
+    PgPoolOptions::new()
+        .acquire_timeout(PATIENCE)
+        // As many round trips as by default: what was heard of a moment ago is not asked again.
+        .test_before_acquire(false)
+        .before_acquire(|connection, PoolConnectionMetadata { idle_for, .. }| {
+            Box::pin(async move {
+                // In time for another connection, should this one be cut off.
+                if idle_for < HEARD { Ok(true) } else { answers(connection, MARGIN).await }
+            })
+        })
+        // Reads what is still to come, so that the next who takes the connection does not.
+        .after_release(|connection, _| Box::pin(answers(connection, PATIENCE)))
+}
+
+async fn answers(connection: &mut PgConnection, patience: Duration) -> sqlx::Result<bool> {
+    match timeout(patience, connection.ping()).await {
+        Ok(pinged) => pinged.map(|()| true),
+        Err(_) => Err(unanswered()),
+    }
+}
+
+fn unanswered() -> sqlx::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the database did not answer in time").into()
+}
+
+const MARGIN: Duration = Duration::from_millis(500);
+const HEARD: Duration = Duration::from_secs(1);
