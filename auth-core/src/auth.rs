@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tracing::Instrument;
@@ -52,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) key_looks: SharedLook,
     pub(crate) revocations: Revocations,
     pub(crate) hooks: Hooks,
+    /// Whether no new requests are to be sent here.
+    pub(crate) draining: AtomicBool,
     /// The id of the latest event of this instance.
     pub(crate) last_event: Mutex<Option<EventId>>,
     #[cfg(feature = "redis")]
@@ -107,7 +110,8 @@ impl Auth {
     #[must_use]
     pub fn reject(&self, error: Error) -> Rejection {
         let code = error.code();
-        if code.status().is_server_error() {
+        // That it drains is no failure, and asked for every other second.
+        if code.status().is_server_error() && !matches!(error, Error::Draining) {
             let source = std::error::Error::source(&error);
             let cause = source.and_then(std::error::Error::source).or(source);
             tracing::error!(code = code.as_str(), cause = cause.map(ToString::to_string), "failed");
@@ -115,6 +119,15 @@ impl Auth {
             tracing::debug!(code = code.as_str(), "refused");
         }
         Rejection::new(error, &self.0.config.mount)
+    }
+
+    /// Lets `GET /health` answer 503 from now on, so that load balancers send new requests elsewhere;
+    /// everything else is answered as before.
+    ///
+    /// For before a server stops to listen: call it when the process is asked to end, and wait for as
+    /// long as the load balancers take to notice.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
     }
 
     /// Delivers what is due in the outbox, and returns when nothing is left that is due.

@@ -21,7 +21,7 @@ impl Background {
     /// Stops, and returns once the mails that were being sent are settled.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        for task in std::mem::take(&mut self.tasks) {
+        for task in &mut self.tasks {
             let _ = task.await;
         }
     }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -226,6 +227,7 @@ impl Builder {
             hashing,
             hasher: Arc::new(hasher),
             hooks,
+            draining: AtomicBool::new(false),
             last_event: Mutex::default(),
             #[cfg(feature = "redis")]
             redis,

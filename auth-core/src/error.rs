@@ -20,6 +20,8 @@ pub enum Error {
     AccountNotActivated,
     /// A page of another origin made the browser send the request.
     CrossSiteRequest,
+    /// The service is about to stop, and new requests belong elsewhere.
+    Draining,
     /// The user lacks the role.
     Forbidden,
     /// A bug, or data that cannot be: the source says more, the client learns nothing.
@@ -126,6 +128,7 @@ impl fmt::Display for Error {
                 "Pages of another origin may not send this request; a program that uses cookies \
                  sends the service's own origin as `Origin`."
             }
+            Self::Draining => "The service is about to stop.",
             Self::Forbidden => "This takes a role that you do not have.",
             Self::Internal(_) | Self::NotMounted => INTERNAL,
             Self::Store(error) if !error.is_temporary() => INTERNAL,

@@ -1,10 +1,12 @@
 //! What the service says about itself.
 
+use std::sync::atomic::Ordering;
+
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::http::reply::{self, Status};
-use crate::{Auth, Endpoint, Limit, ProblemCode, Request, Response, Result};
+use crate::{Auth, Endpoint, Error, Limit, ProblemCode, Request, Response, Result};
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::get(
@@ -56,12 +58,20 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     .media(&["text/css"]),
     Endpoint::get(
         "/health",
-        "Says whether the service can answer.",
+        "Says whether requests are to be sent here: the database answers, and the service is not about to stop.",
         &[Limit::Unlimited],
         |auth, request| Box::pin(health(auth, request)),
     )
     .answers::<Status>()
     .problems(&[ProblemCode::Unavailable]),
+    // As MicroProfile Health names it. What waits for its database must not be restarted for it.
+    Endpoint::get(
+        "/health/live",
+        "Says that the process answers, whatever becomes of what it depends on.",
+        &[Limit::Unlimited],
+        |auth, request| Box::pin(live(auth, request)),
+    )
+    .answers::<Status>(),
 ];
 
 async fn jwks(auth: &Auth, _: Request) -> Result<Response> {
@@ -74,8 +84,15 @@ async fn jwks(auth: &Auth, _: Request) -> Result<Response> {
     Ok(response)
 }
 
-async fn health(auth: &Auth, _: Request) -> Result<Response> {
+async fn health(auth: &Auth, request: Request) -> Result<Response> {
+    if auth.0.draining.load(Ordering::Relaxed) {
+        return Err(Error::Draining);
+    }
     auth.0.store.read().await?.ping().await?;
+    live(auth, request).await
+}
+
+async fn live(_: &Auth, _: Request) -> Result<Response> {
     Ok(reply::json(StatusCode::OK, &Status { status: "ok" }))
 }
 
@@ -98,7 +115,6 @@ mod documents {
 
     use super::super::SECTIONS;
     use super::*;
-    use crate::Error;
     use crate::http::openapi::document;
 
     pub(super) async fn openapi(auth: &Auth, _: Request) -> Result<Response> {

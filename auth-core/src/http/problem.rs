@@ -83,7 +83,8 @@ codes! {
     TwoFactorNotEnabled = "two_factor_not_enabled", CONFLICT, "Two-factor authentication not enabled";
     /// The access token is missing, malformed, expired or revoked.
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "Unauthenticated";
-    /// The database is away, or password hashing is saturated, or the request took too long.
+    /// The database is away, password hashing is saturated, the request took too long, or the service
+    /// is about to stop.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Unavailable";
     /// The body is not plain JSON.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
@@ -112,7 +113,9 @@ impl Error {
             Self::MethodNotAllowed { .. } => ProblemCode::MethodNotAllowed,
             Self::NoPendingEnrolment => ProblemCode::NoPendingEnrolment,
             Self::NotFound => ProblemCode::NotFound,
-            Self::Outbox(_) | Self::Saturated | Self::TimedOut => ProblemCode::Unavailable,
+            Self::Draining | Self::Outbox(_) | Self::Saturated | Self::TimedOut => {
+                ProblemCode::Unavailable
+            }
             Self::PayloadTooLarge => ProblemCode::PayloadTooLarge,
             Self::ReauthenticationRequired => ProblemCode::ReauthenticationRequired,
             Self::Store(error) if error.is_temporary() => ProblemCode::Unavailable,

@@ -16,6 +16,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
@@ -41,13 +42,13 @@ use values::List;
 /// Checked settings of a server.
 ///
 /// ```no_run
-/// use auth_core::settings::{Settings, SettingsError, stop_signal};
+/// use auth_core::settings::{Settings, SettingsError};
 ///
 /// # async fn run() -> Result<(), SettingsError> {
 /// let server = Settings::load()?.start().await?;
 /// let auth = server.auth(); // to mount
 /// server.announce();
-/// stop_signal().await;
+/// server.drained().await; // from here on, no new connections
 /// server.stop().await;
 /// # Ok(())
 /// # }
@@ -56,6 +57,7 @@ use values::List;
 pub struct Settings {
     config: Config,
     listen: SocketAddr,
+    drain: Duration,
     database: Database,
     secret: Option<MasterSecret>,
     pepper: Pepper,
@@ -190,6 +192,10 @@ impl Settings {
             }
             _ => {}
         }
+        let drain = raw.drain.map_or(Duration::ZERO, Duration::from);
+        if drain > LONGEST_DRAIN {
+            problems.push(ConfigError::new("drain", "must be at most 5m"));
+        }
         let filter = EnvFilter::builder().parse(&raw.log);
         let filter =
             filter.map_err(|error| ConfigError::new("log", format!("is no filter: {error}")));
@@ -199,6 +205,7 @@ impl Settings {
                 Ok(Self {
                     config,
                     listen: raw.listen,
+                    drain,
                     database,
                     secret,
                     pepper,
@@ -387,6 +394,7 @@ impl From<StoreError> for SettingsError {
     }
 }
 
+const LONGEST_DRAIN: Duration = Duration::from_secs(5 * 60);
 const FILE: &str = "auth.toml";
 const FILE_VARIABLE: &str = "AUTH_CONFIG";
 const PREFIX: &str = "AUTH_";

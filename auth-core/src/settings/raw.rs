@@ -15,6 +15,7 @@ use crate::{Config, ConfigError, Language, LanguageError, Usernames};
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Raw {
     pub(super) listen: SocketAddr,
+    pub(super) drain: Option<Span>,
     pub(super) public_url: String,
     pub(super) front_end_url: Option<String>,
     pub(super) mount: Option<String>,
@@ -56,6 +57,7 @@ impl Default for Raw {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            drain: None,
             public_url: "http://127.0.0.1:8000".to_owned(),
             front_end_url: None,
             mount: None,

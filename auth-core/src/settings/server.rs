@@ -3,6 +3,7 @@ use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +23,7 @@ pub struct Server {
     auth: Auth,
     background: Background,
     listen: SocketAddr,
+    drain: Duration,
     announcement: Announcement,
 }
 
@@ -65,11 +67,11 @@ impl Settings {
             tracing::warn!(%listen, public_url, "links lead to `public_url`, and not to where the server listens");
         }
         let announcement = Announcement::of(&self);
-        let listen = self.listen;
+        let (listen, drain) = (self.listen, self.drain);
         let (store, _) = self.open_and_migrate().await?;
         let auth = self.build(store, customize).await?;
         let background = auth.start();
-        Ok(Server { auth, background, listen, announcement })
+        Ok(Server { auth, background, listen, drain, announcement })
     }
 
     /// Connects to the database, without logging, and without anything in the background: for jobs
@@ -201,9 +203,31 @@ impl Server {
         let _ = write!(io::stdout().lock(), "{}", self.announcement);
     }
 
+    /// Returns when no more connections are to be accepted: the process was asked to end, by Ctrl-C or
+    /// `SIGTERM`, and `/health` has answered 503 for as long as the key `drain` says.
+    ///
+    /// Who asks again does not want to wait for that.
+    pub fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (auth, drain) = (self.auth.clone(), self.drain);
+        async move {
+            stop_signal().await;
+            auth.drain();
+            tokio::select! {
+                () = tokio::time::sleep(drain) => {}
+                () = stop_signal() => {}
+            }
+        }
+    }
+
     /// Stops delivering mails, after the ones that are being sent; for after the last request.
+    ///
+    /// That takes 30 s at the most. What a mail server that does not answer has not taken by then,
+    /// another courier sends.
     pub async fn stop(self) {
-        self.background.stop().await;
+        let stopped = tokio::time::timeout(PATIENCE, self.background.stop()).await;
+        if stopped.is_err() {
+            tracing::warn!("mails were being sent when the time was up");
+        }
     }
 }
 
@@ -284,6 +308,8 @@ impl Mailer for SmtpWithCopies {
         self.smtp.check().await
     }
 }
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 struct Announcement {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::{App, HttpServer, web};
 use auth_actix::CurrentUser;
-use auth_actix::auth_core::settings::{Settings, SettingsError, stop_signal};
+use auth_actix::auth_core::settings::{Settings, SettingsError};
 
 #[tokio::main]
 async fn main() -> Result<(), SettingsError> {
@@ -21,7 +21,7 @@ async fn main() -> Result<(), SettingsError> {
     };
     let listening = HttpServer::new(app).bind(server.listen())?;
     server.announce();
-    listening.shutdown_signal(stop_signal()).shutdown_timeout(PATIENCE.as_secs()).run().await?;
+    listening.shutdown_signal(server.drained()).shutdown_timeout(PATIENCE.as_secs()).run().await?;
     server.stop().await;
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use auth_axum::CurrentUser;
-use auth_axum::auth_core::settings::{Settings, SettingsError, stop_signal};
+use auth_axum::auth_core::settings::{Server, Settings, SettingsError};
 use axum::{Router, routing::get};
 use tokio::net::TcpListener;
 
@@ -23,8 +23,8 @@ async fn main() -> Result<(), SettingsError> {
     server.announce();
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
-        served = axum::serve(listener, app).with_graceful_shutdown(stop_signal()) => served?,
-        () = out_of_patience() => {}
+        served = axum::serve(listener, app).with_graceful_shutdown(server.drained()) => served?,
+        () = out_of_patience(&server) => {}
     }
     server.stop().await;
     Ok(())
@@ -35,8 +35,8 @@ async fn hello(CurrentUser(user): CurrentUser) -> String {
 }
 
 /// Returns when requests that are being answered have had their time: axum sets them no limit.
-async fn out_of_patience() {
-    stop_signal().await;
+async fn out_of_patience(server: &Server) {
+    server.drained().await;
     tokio::time::sleep(PATIENCE).await;
 }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use auth_poem::CurrentUser;
-use auth_poem::auth_core::settings::{Settings, SettingsError, stop_signal};
+use auth_poem::auth_core::settings::{Settings, SettingsError};
 use poem::listener::{Listener, TcpListener};
 use poem::{EndpointExt, Route, Server, get, handler};
 
@@ -20,7 +20,7 @@ async fn main() -> Result<(), SettingsError> {
     let acceptor = TcpListener::bind(server.listen()).into_acceptor().await?;
     server.announce();
     Server::new_with_acceptor(acceptor)
-        .run_with_graceful_shutdown(app, stop_signal(), Some(PATIENCE))
+        .run_with_graceful_shutdown(app, server.drained(), Some(PATIENCE))
         .await?;
     server.stop().await;
     Ok(())

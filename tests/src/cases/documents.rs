@@ -89,6 +89,16 @@ pub(super) fn health_says_whether_the_database_answers(app: &App) {
     assert_eq!((head.status, head.text()), (200, ""));
 }
 
+pub(super) fn a_service_that_drains_lives_and_sends_new_requests_elsewhere(app: &App) {
+    let live = || app.get("/health/live", None);
+    assert_eq!((live().status, live().json()), (200, json!({ "status": "ok" })));
+    app.auth.drain();
+    assert_problem(&app.get("/health", None), 503, "unavailable");
+    assert_eq!(live().status, 200);
+    // Who was on the way is still served.
+    app.sign_in(&app.user());
+}
+
 pub(super) fn head_is_get_without_a_body(app: &App) {
     let token = app.sign_in(&app.user()).access;
     for endpoint in Auth::endpoints().filter(|endpoint| endpoint.method == "GET") {

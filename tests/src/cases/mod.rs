@@ -153,6 +153,7 @@ pub const CASES: &[Case] = table![
         the_description_lists_exactly_the_endpoints,
         the_description_is_closed,
         health_says_whether_the_database_answers,
+        a_service_that_drains_lives_and_sends_new_requests_elsewhere,
         head_is_get_without_a_body,
         the_reader_of_the_description_comes_from_here,
     },
