@@ -22,6 +22,7 @@ use crate::redis_server::RedisServer;
 use crate::request_id::RequestId;
 use crate::revocations::Revocations;
 use crate::shared_look::SharedLook;
+use crate::signals::Signals;
 use crate::store::{Authenticated, Connection};
 use crate::templates::Templates;
 use crate::{
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) keyring: Keyring,
     pub(crate) key_looks: SharedLook,
     pub(crate) revocations: Revocations,
+    pub(crate) signals: Arc<Signals>,
     pub(crate) hooks: Hooks,
     /// Whether no new requests are to be sent here.
     pub(crate) draining: AtomicBool,

@@ -1,9 +1,12 @@
 use std::future::Future;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
+use crate::signals::{Signal, keep_listening};
 use crate::{Auth, Result, telemetry};
 
 /// What runs beside the requests: the courier, the revocation feed, the rotation of keys, and the
@@ -52,22 +55,8 @@ impl Auth {
         } else {
             tracing::warn!("no mailer: mails wait in the outbox for a courier elsewhere");
         }
-        let auth = self.clone();
-        tasks.push(tokio::spawn(every(
-            FEED,
-            stopped.clone(),
-            "revocations and signing keys",
-            move || {
-                let auth = auth.clone();
-                async move {
-                    if let Some(age) = auth.0.revocations.age(auth.now()) {
-                        telemetry::feed_lag(age);
-                    }
-                    auth.sync_revocations().await?;
-                    auth.sync_keys().await
-                }
-            },
-        )));
+        tasks.push(tokio::spawn(self.clone().listen(stopped.clone())));
+        tasks.push(tokio::spawn(self.clone().follow(stopped.clone())));
         let auth = self.clone();
         tasks.push(tokio::spawn(every(KEYS, stopped.clone(), "signing keys", move || {
             let auth = auth.clone();
@@ -85,6 +74,42 @@ impl Auth {
         }
         tasks.push(tokio::spawn(self.clone().purge_regularly(stopped)));
         Background { stop, tasks }
+    }
+
+    /// Hears what other instances commit.
+    async fn listen(self, mut stop: watch::Receiver<bool>) {
+        let random = Arc::clone(&self.0.random);
+        let database = move || {
+            let auth = self.clone();
+            async move { auth.0.store.listen(&auth.0.signals).await }
+        };
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = keep_listening("the database", random, database) => {}
+        }
+    }
+
+    /// Keeps what other instances have revoked in memory.
+    async fn follow(self, mut stop: watch::Receiver<bool>) {
+        let mut ticks = tokio::time::interval(FEED);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let told = tokio::select! {
+                _ = stop.changed() => return,
+                _ = ticks.tick() => false,
+                () = self.0.signals.raised(Signal::Revocations) => true,
+            };
+            let begun = Instant::now();
+            if let Some(age) = self.0.revocations.age(self.now()) {
+                telemetry::feed_lag(age);
+            }
+            report("revocations", self.sync_revocations().await);
+            if !told {
+                report("signing keys", self.sync_keys().await);
+            }
+            // However much is revoked, at most half of the time goes into looking.
+            tokio::time::sleep(begun.elapsed().clamp(PAUSE, FEED)).await;
+        }
     }
 
     async fn purge_regularly(self, mut stop: watch::Receiver<bool>) {
@@ -129,22 +154,27 @@ async fn every<F: Future<Output = Result<()>>>(
     mut work: impl FnMut() -> F,
 ) {
     let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             _ = stop.changed() => return,
         }
-        if let Err(error) = work().await {
-            tracing::warn!(what, error = &error as &dyn std::error::Error, "cannot be refreshed");
-        }
+        report(what, work().await);
     }
 }
 
-/// Half of what a revocation may take to reach every instance.
+fn report(what: &'static str, result: Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!(what, error = &error as &dyn std::error::Error, "cannot be refreshed");
+    }
+}
+
+/// Half of what a revocation may take to reach every instance if none is told of it.
 const FEED: Duration = Duration::from_millis(500);
 #[cfg(feature = "metrics")]
 const GAUGES: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(5);
 const KEYS: Duration = Duration::from_secs(60);
 /// The jitter adds up to four minutes and a quarter.
 const PURGE: Duration = Duration::from_secs(8 * 60);

@@ -21,6 +21,7 @@ use crate::limits::Limiter;
 use crate::redis_server::{Redis, RedisServer};
 use crate::revocations::Revocations;
 use crate::shared_look::SharedLook;
+use crate::signals::Signals;
 use crate::templates::Templates;
 use crate::{
     Auth, Clock, Config, ConfigError, Error, EventListener, Mailbox, Mailer, Outbox, Random, Store,
@@ -188,8 +189,10 @@ impl Builder {
         check_disabled(&config)?;
         let templates = Arc::new(Templates::new(templates.as_deref())?);
         let sealer = Arc::new(Sealer::new(&secret));
+        let signals = Arc::new(Signals::default());
         let outbox = outbox.unwrap_or_else(|| {
-            Arc::new(StoreOutbox::new(store.clone(), Arc::clone(&sealer), Arc::clone(&random)))
+            let (sealer, random) = (Arc::clone(&sealer), Arc::clone(&random));
+            Arc::new(StoreOutbox::new(store.clone(), sealer, random, Arc::clone(&signals)))
         });
         #[cfg(feature = "redis")]
         let redis = match &redis {
@@ -209,6 +212,7 @@ impl Builder {
             keyring: Keyring::new(config.signing_key_lifetime, outlives),
             key_looks: SharedLook::default(),
             revocations: Revocations::new(outlives),
+            signals,
             config: Arc::new(config),
             clock,
             random,

@@ -158,6 +158,7 @@ mod service;
 #[cfg(feature = "settings")]
 pub mod settings;
 mod shared_look;
+mod signals;
 mod signing;
 mod store;
 mod telemetry;

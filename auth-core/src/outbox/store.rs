@@ -2,12 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Mutex, Notify};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Delivery, Outbox, OutboxError};
 use crate::crypto::seal::{Purpose, Sealer};
-use crate::store::{Listener, MessageRow};
+use crate::signals::{Signal, Signals};
+use crate::store::MessageRow;
 use crate::{
     Language, Message, MessageId, MessageKind, OneTimeToken, Random, Store, Timestamp, Tx,
 };
@@ -20,13 +21,17 @@ pub struct StoreOutbox {
     store: Store,
     sealer: Arc<Sealer>,
     random: Arc<dyn Random>,
-    published: Notify,
-    listener: Mutex<Listener>,
+    signals: Arc<Signals>,
 }
 
 impl StoreOutbox {
-    pub(crate) fn new(store: Store, sealer: Arc<Sealer>, random: Arc<dyn Random>) -> Self {
-        Self { store, sealer, random, published: Notify::new(), listener: Mutex::default() }
+    pub(crate) fn new(
+        store: Store,
+        sealer: Arc<Sealer>,
+        random: Arc<dyn Random>,
+        signals: Arc<Signals>,
+    ) -> Self {
+        Self { store, sealer, random, signals }
     }
 
     fn row(&self, message: &Message) -> MessageRow {
@@ -85,7 +90,7 @@ impl Outbox for StoreOutbox {
 
     async fn publish(&self, messages: &[Message]) -> Result<(), OutboxError> {
         if !messages.is_empty() {
-            self.published.notify_one();
+            self.signals.raise(Signal::Messages);
         }
         Ok(())
     }
@@ -135,12 +140,8 @@ impl Outbox for StoreOutbox {
     }
 
     async fn wait(&self, at_most: Duration) {
-        let mut listener = self.listener.lock().await;
-        tokio::select! {
-            () = self.published.notified() => {}
-            () = self.store.messages_committed(&mut listener) => {}
-            () = tokio::time::sleep(at_most) => {}
-        }
+        // Either way it is time to look.
+        let _ = timeout(at_most, self.signals.raised(Signal::Messages)).await;
     }
 }
 
@@ -160,7 +161,7 @@ mod tests {
         let store = Store::sqlite("sqlite::memory:").await.unwrap();
         let random = Arc::new(SeededRandom::new(1));
         let sealer = Arc::new(Sealer::new(&MasterSecret::generate(&*random)));
-        let outbox = StoreOutbox::new(store.clone(), sealer, random);
+        let outbox = StoreOutbox::new(store.clone(), sealer, random, Arc::default());
         let now = Timestamp::from_secs(1_700_000_000);
         let mut messages = Vec::new();
         for (number, language) in [None, Some(Language::German)].into_iter().enumerate() {

@@ -13,7 +13,7 @@ mod events;
 mod exports;
 mod imports;
 mod limits;
-mod listener;
+mod listen;
 mod messages;
 mod one_time_tokens;
 #[cfg(feature = "postgres")]
@@ -41,7 +41,6 @@ pub use connect::{Store, StoreError};
 pub(crate) use events::EventFilter;
 pub(crate) use exports::{KeptCredentials, KeptHold, KeptMail, KeptSession, KeptToken};
 pub(crate) use imports::WholeUser;
-pub(crate) use listener::Listener;
 pub(crate) use messages::{MessageFilter, MessageRow};
 pub(crate) use one_time_tokens::{NewEmail, NewToken, Purpose};
 #[cfg(feature = "postgres")]

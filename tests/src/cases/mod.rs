@@ -51,6 +51,7 @@ mod reauthentication;
 mod recording;
 mod refresh;
 mod request_ids;
+mod revocation_feed;
 mod revocations;
 mod roles;
 mod schemas;
@@ -523,6 +524,7 @@ pub const COMPARISONS: &[Comparison] = table![
         signing_everybody_out_stands_in_nobodys_way,
         of_many_who_create_one_user_one_does,
     },
+    revocation_feed::{postgres_tells_an_instance_at_once},
     revocations::{
         another_instance_refuses_at_once_where_it_asks_the_database,
         another_instance_is_told_within_a_second,
