@@ -12,7 +12,7 @@ use crate::crypto::access_token::RESERVED;
 use crate::crypto::digest::Digest;
 use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
-use crate::crypto::password::{PasswordHasher, Pepper};
+use crate::crypto::password::{HashMemory, PasswordHasher, Pepper};
 use crate::crypto::seal::{MasterSecret, Sealer};
 use crate::error::BuildError;
 use crate::hooks::{Claims, Hooks, RegistrationPolicy, SignUpHook};
@@ -199,11 +199,14 @@ impl Builder {
             Some(redis) => Some(Arc::new(RedisServer::new(redis, &namespace(&config))?)),
             None => None,
         };
-        let hashing = HashingPool::for_this_machine();
         let params = config.hash_params;
+        let hashing = HashingPool::for_this_machine(params);
         let hasher = {
             let random = Arc::clone(&random);
-            hashing.run(move || PasswordHasher::new(params, pepper, &*random)).await
+            let new = move |memory: &mut HashMemory| {
+                PasswordHasher::new(params, pepper, &*random, memory)
+            };
+            hashing.run(new).await
         };
         let hasher = hasher
             .map_err(|_| ConfigError::new("password.hash", "is more than this machine can hash"))?;

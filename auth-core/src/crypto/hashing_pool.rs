@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::password::{HashMemory, HashParams};
 use crate::telemetry::HashingJob;
 
 /// Threads of its own for password hashing, with a short queue in front.
 ///
 /// A hash takes tens of milliseconds and megabytes, so it would stall an async runtime, and a
 /// flood of sign-ins would take all memory if each hashed at once: here as many run as there are
-/// threads, and what cannot start soon is refused, so that the caller can answer 503 at once.
+/// threads, each in memory of its own, and what cannot start soon is refused, so that the caller can
+/// answer 503 at once.
 pub(crate) struct HashingPool {
     shared: Arc<Shared>,
     /// One for each job that runs or may wait in the queue.
@@ -26,40 +28,18 @@ pub(crate) struct HashingPool {
 pub(crate) struct Saturated;
 
 impl HashingPool {
-    /// Starts `threads` threads.
-    ///
-    /// At most `queue` jobs wait (both numbers are taken as at least one), and callers beyond that
-    /// wait for a place; whoever has waited for `patience` in all is refused instead.
+    /// Starts as many threads as the machine has cores, with a queue of four jobs and two
+    /// seconds for each, and with memory for hashes of `params`.
     ///
     /// # Panics
     ///
     /// If the operating system starts no thread.
-    pub(crate) fn new(threads: usize, queue: usize, patience: Duration) -> Self {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State { jobs: VecDeque::with_capacity(queue), closed: false }),
-            changed: Condvar::new(),
-            patience,
-        });
-        let (threads, queue) = (threads.max(1), queue.max(1));
-        let pool = Self { shared, places: Arc::new(Semaphore::new(threads + queue)), patience };
-        for number in 1..=threads {
-            let shared = Arc::clone(&pool.shared);
-            thread::Builder::new()
-                .name(format!("auth-hash-{number}"))
-                .spawn(move || shared.work())
-                .expect("the operating system starts a thread");
-        }
-        pool
-    }
-
-    /// Starts as many threads as the machine has cores, with a queue of four jobs and two
-    /// seconds for each.
-    pub(crate) fn for_this_machine() -> Self {
+    pub(crate) fn for_this_machine(params: HashParams) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self::new(threads, threads * QUEUE_PER_THREAD, PATIENCE)
+        Self::new(params, threads, threads * QUEUE_PER_THREAD, PATIENCE, LULL)
     }
 
-    /// Runs `work` on a thread of the pool.
+    /// Runs `work` on a thread of the pool, with the memory of that thread.
     ///
     /// If the returned future is dropped before the work starts, it never does.
     ///
@@ -69,11 +49,11 @@ impl HashingPool {
     /// panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
     ) -> Result<T, Saturated> {
         let arrived = Instant::now();
         let measured = HashingJob::waits();
-        let work = move || measured.run(work);
+        let work = move |memory: &mut HashMemory| measured.run(|| work(memory));
         if self.places.available_permits() == 0 {
             self.shared.forget_abandoned();
         }
@@ -83,6 +63,36 @@ impl HashingPool {
         let (answer, answered) = oneshot::channel();
         self.shared.submit(Job { arrived, task: Box::new(Task { work, answer, place }) });
         answered.await.map_err(|_| Saturated)
+    }
+
+    /// Starts `threads` threads, each of which keeps memory for hashes of `params` until it has had
+    /// no work for `lull`.
+    ///
+    /// At most `queue` jobs wait (both numbers are taken as at least one), and callers beyond that
+    /// wait for a place; whoever has waited for `patience` in all is refused instead.
+    fn new(
+        params: HashParams,
+        threads: usize,
+        queue: usize,
+        patience: Duration,
+        lull: Duration,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State { jobs: VecDeque::with_capacity(queue), closed: false }),
+            changed: Condvar::new(),
+            patience,
+            lull,
+        });
+        let (threads, queue) = (threads.max(1), queue.max(1));
+        let pool = Self { shared, places: Arc::new(Semaphore::new(threads + queue)), patience };
+        for number in 1..=threads {
+            let shared = Arc::clone(&pool.shared);
+            thread::Builder::new()
+                .name(format!("auth-hash-{number}"))
+                .spawn(move || shared.work(HashMemory::new(params)))
+                .expect("the operating system starts a thread");
+        }
+        pool
     }
 }
 
@@ -105,6 +115,7 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     patience: Duration,
+    lull: Duration,
 }
 
 struct State {
@@ -123,16 +134,16 @@ impl Shared {
         self.lock().jobs.retain(|job| self.is_worth_running(job));
     }
 
-    fn work(&self) {
-        while let Some(job) = self.next() {
+    fn work(&self, mut memory: HashMemory) {
+        while let Some(job) = self.next(&mut memory) {
             // A job that is dropped answers its caller too, by dropping the sender.
             if self.is_worth_running(&job) {
-                job.task.run();
+                job.task.run(&mut memory);
             }
         }
     }
 
-    fn next(&self) -> Option<Job> {
+    fn next(&self, memory: &mut HashMemory) -> Option<Job> {
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -141,7 +152,14 @@ impl Shared {
             if let Some(job) = state.jobs.pop_front() {
                 return Some(job);
             }
-            state = self.changed.wait(state).expect("no panic while held");
+            let lull = if memory.is_held() { self.lull } else { Duration::MAX };
+            let waited = self.changed.wait_timeout(state, lull).expect("no panic while held");
+            state = waited.0;
+            if waited.1.timed_out() && state.jobs.is_empty() {
+                drop(state);
+                memory.give_back();
+                state = self.lock();
+            }
         }
     }
 
@@ -161,7 +179,7 @@ struct Job {
 
 trait Run: Send {
     fn is_awaited(&self) -> bool;
-    fn run(self: Box<Self>);
+    fn run(self: Box<Self>, memory: &mut HashMemory);
 }
 
 struct Task<T, W> {
@@ -170,15 +188,16 @@ struct Task<T, W> {
     place: OwnedSemaphorePermit,
 }
 
-impl<T: Send, W: FnOnce() -> T + Send> Run for Task<T, W> {
+impl<T: Send, W: FnOnce(&mut HashMemory) -> T + Send> Run for Task<T, W> {
     fn is_awaited(&self) -> bool {
         !self.answer.is_closed()
     }
 
-    fn run(self: Box<Self>) {
+    fn run(self: Box<Self>, memory: &mut HashMemory) {
         let Self { work, answer, place } = *self;
-        // The thread outlives a panic; nothing that the work has touched is used again.
-        if let Ok(result) = catch_unwind(AssertUnwindSafe(work)) {
+        // The thread outlives a panic; nothing that the work has touched is used again but the
+        // memory, which is wiped then too.
+        if let Ok(result) = catch_unwind(AssertUnwindSafe(|| work(memory))) {
             let _ = answer.send(result);
         }
         drop(place);
@@ -187,6 +206,9 @@ impl<T: Send, W: FnOnce() -> T + Send> Run for Task<T, W> {
 
 const QUEUE_PER_THREAD: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(2);
+/// After how long without work a thread gives its memory back. Taking it again costs some
+/// milliseconds: who hashes more rarely than this does not notice.
+const LULL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -196,9 +218,15 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
+    use crate::SeededRandom;
+    use crate::crypto::password::{PasswordHasher, Pepper};
 
     /// Waits for ever, so that no test depends on how fast the machine is.
     const FOREVER: Duration = Duration::MAX;
+
+    fn pool(threads: usize, queue: usize, patience: Duration) -> HashingPool {
+        HashingPool::new(HashParams::default(), threads, queue, patience, LULL)
+    }
 
     /// Submits the job of a future, which is what its first poll does.
     fn submit<F: Future>(future: Pin<&mut F>) {
@@ -206,10 +234,11 @@ mod tests {
     }
 
     /// A job that says when it has started and then holds its thread until told to go on.
-    fn holding() -> (impl FnOnce() + Send + 'static, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    fn holding()
+    -> (impl FnOnce(&mut HashMemory) + Send + 'static, mpsc::Receiver<()>, mpsc::Sender<()>) {
         let (started, has_started) = mpsc::channel();
         let (go_on, goes_on) = mpsc::channel();
-        let work = move || {
+        let work = move |_: &mut HashMemory| {
             started.send(()).unwrap();
             let _ = goes_on.recv();
         };
@@ -218,14 +247,14 @@ mod tests {
 
     #[tokio::test]
     async fn work_runs_on_a_named_thread_of_the_pool() {
-        let pool = HashingPool::new(2, 8, FOREVER);
-        let name = pool.run(|| thread::current().name().map(str::to_owned)).await;
+        let pool = pool(2, 8, FOREVER);
+        let name = pool.run(|_| thread::current().name().map(str::to_owned)).await;
         assert!(matches!(name, Ok(Some(name)) if name.starts_with("auth-hash-")));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_full_queue_refuses_in_time_and_an_abandoned_job_makes_room_and_never_runs() {
-        let pool = HashingPool::new(1, 1, Duration::from_secs(60));
+        let pool = pool(1, 1, Duration::from_secs(60));
         let (work, has_started, go_on) = holding();
         let mut running = pin!(pool.run(work));
         submit(running.as_mut());
@@ -233,13 +262,13 @@ mod tests {
 
         let ran = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&ran);
-        let mut abandoned = Box::pin(pool.run(move || flag.store(true, Ordering::SeqCst)));
+        let mut abandoned = Box::pin(pool.run(move |_| flag.store(true, Ordering::SeqCst)));
         submit(abandoned.as_mut());
         // Nothing else is to be done, so the clock jumps to when the patience ends.
-        assert_eq!(pool.run(|| ()).await, Err(Saturated));
+        assert_eq!(pool.run(|_| ()).await, Err(Saturated));
 
         drop(abandoned);
-        let mut kept = pin!(pool.run(|| 7));
+        let mut kept = pin!(pool.run(|_| 7));
         submit(kept.as_mut());
         go_on.send(()).unwrap();
         assert_eq!((running.await, kept.await), (Ok(()), Ok(7)));
@@ -248,11 +277,11 @@ mod tests {
 
     #[tokio::test]
     async fn more_jobs_than_places_wait_for_one_and_all_run() {
-        let pool = Arc::new(HashingPool::new(1, 1, FOREVER));
+        let pool = Arc::new(pool(1, 1, FOREVER));
         let jobs: Vec<_> = (0..16)
             .map(|number| {
                 let pool = Arc::clone(&pool);
-                tokio::spawn(async move { pool.run(move || number).await })
+                tokio::spawn(async move { pool.run(move |_| number).await })
             })
             .collect();
         for (number, job) in jobs.into_iter().enumerate() {
@@ -262,7 +291,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_abandoned_in_a_queue_with_room_never_runs() {
-        let pool = HashingPool::new(1, 8, FOREVER);
+        let pool = pool(1, 8, FOREVER);
         let (work, has_started, go_on) = holding();
         let mut running = pin!(pool.run(work));
         submit(running.as_mut());
@@ -270,33 +299,57 @@ mod tests {
 
         let ran = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&ran);
-        let mut abandoned = Box::pin(pool.run(move || flag.store(true, Ordering::SeqCst)));
+        let mut abandoned = Box::pin(pool.run(move |_| flag.store(true, Ordering::SeqCst)));
         submit(abandoned.as_mut());
         drop(abandoned);
         go_on.send(()).unwrap();
-        assert_eq!(pool.run(|| ()).await, Ok(()));
+        assert_eq!(pool.run(|_| ()).await, Ok(()));
         assert!(!ran.load(Ordering::SeqCst));
     }
 
     #[tokio::test]
     async fn a_job_that_waited_too_long_is_refused_without_running() {
-        let pool = HashingPool::new(1, 8, Duration::ZERO);
+        let pool = pool(1, 8, Duration::ZERO);
         let ran = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&ran);
-        assert_eq!(pool.run(move || flag.store(true, Ordering::SeqCst)).await, Err(Saturated));
+        assert_eq!(pool.run(move |_| flag.store(true, Ordering::SeqCst)).await, Err(Saturated));
         assert!(!ran.load(Ordering::SeqCst));
     }
 
     #[tokio::test]
+    async fn a_thread_keeps_its_memory_until_it_has_nothing_to_do() {
+        let hash = |memory: &mut HashMemory| {
+            let held = memory.is_held();
+            let hasher = PasswordHasher::new(
+                HashParams::default(),
+                Pepper::none(),
+                &SeededRandom::new(1),
+                memory,
+            );
+            drop(hasher);
+            held
+        };
+        let busy = HashingPool::new(HashParams::default(), 1, 8, FOREVER, FOREVER);
+        assert_eq!(busy.run(hash).await, Ok(false));
+        assert_eq!(busy.run(hash).await, Ok(true));
+
+        let idle = HashingPool::new(HashParams::default(), 1, 8, FOREVER, Duration::ZERO);
+        idle.run(hash).await.unwrap();
+        while idle.run(|memory| memory.is_held()).await == Ok(true) {
+            thread::yield_now();
+        }
+    }
+
+    #[tokio::test]
     async fn a_panic_ends_the_job_and_not_the_thread() {
-        let pool = HashingPool::new(1, 8, FOREVER);
-        assert_eq!(pool.run(|| panic!("on purpose")).await, Err::<(), _>(Saturated));
-        assert_eq!(pool.run(|| 7).await, Ok(7));
+        let pool = pool(1, 8, FOREVER);
+        assert_eq!(pool.run(|_| panic!("on purpose")).await, Err::<(), _>(Saturated));
+        assert_eq!(pool.run(|_| 7).await, Ok(7));
     }
 
     #[tokio::test]
     async fn dropping_the_pool_ends_its_threads_after_the_current_job() {
-        let pool = HashingPool::new(1, 8, FOREVER);
+        let pool = pool(1, 8, FOREVER);
         let shared = Arc::downgrade(&pool.shared);
         let (work, has_started, go_on) = holding();
         let mut running = Box::pin(pool.run(work));

@@ -10,6 +10,7 @@ use crate::{Password, Random};
 mod argon2;
 mod bcrypt;
 mod hash_params;
+mod memory;
 mod pbkdf2;
 mod pepper;
 mod scrypt;
@@ -19,6 +20,7 @@ mod tests;
 mod unusable;
 
 pub use hash_params::{HashParams, HashParamsError};
+pub(crate) use memory::HashMemory;
 pub use pepper::{Pepper, PepperError};
 use stored::Stored;
 pub(crate) use unusable::Unusable;
@@ -33,29 +35,44 @@ pub(crate) struct PasswordHasher {
 
 impl PasswordHasher {
     /// Hashes once, and so takes as long as a hash does.
-    pub(crate) fn new(params: HashParams, pepper: Pepper, random: &dyn Random) -> Self {
+    pub(crate) fn new(
+        params: HashParams,
+        pepper: Pepper,
+        random: &dyn Random,
+        memory: &mut HashMemory,
+    ) -> Self {
         let secret = Zeroizing::new(random.bytes::<32>());
         let secret = Password::new(URL_SAFE_NO_PAD.encode(secret.as_slice()));
-        let dummy = hash(params, &pepper, &secret, random);
+        let dummy = hash(params, &pepper, &secret, random, memory);
         Self { params, pepper, dummy }
     }
 
     /// Hashes a password with a new salt of 128 bits into 256 bits.
-    pub(crate) fn hash(&self, password: &Password, random: &dyn Random) -> PasswordHash {
-        hash(self.params, &self.pepper, password, random)
+    pub(crate) fn hash(
+        &self,
+        password: &Password,
+        random: &dyn Random,
+        memory: &mut HashMemory,
+    ) -> PasswordHash {
+        hash(self.params, &self.pepper, password, random, memory)
     }
 
     /// Compares a password with a stored hash in constant time.
     ///
     /// If there is none, or none that can be used, it is compared with the hash of a password that
     /// nobody knows: that costs what a hash of now costs, so the time does not tell.
-    pub(crate) fn verify(&self, stored: Option<&str>, password: &Password) -> Verdict {
+    pub(crate) fn verify(
+        &self,
+        stored: Option<&str>,
+        password: &Password,
+        memory: &mut HashMemory,
+    ) -> Verdict {
         let recognized = stored.map(|stored| self.recognize(stored)).transpose();
         if let Ok(Some(stored)) = recognized {
-            return self.compare(&stored, password);
+            return self.compare(&stored, password, memory);
         }
         if let Ok(dummy) = self.recognize(self.dummy.as_str()) {
-            self.compare(&dummy, password);
+            self.compare(&dummy, password, memory);
         }
         recognized.map_or_else(Verdict::Unusable, |_| Verdict::Mismatch)
     }
@@ -70,16 +87,21 @@ impl PasswordHasher {
         Stored::parse(stored, &self.pepper)
     }
 
-    fn compare(&self, stored: &Stored<'_>, password: &Password) -> Verdict {
+    fn compare(
+        &self,
+        stored: &Stored<'_>,
+        password: &Password,
+        memory: &mut HashMemory,
+    ) -> Verdict {
         let normal = normalize(password);
-        if stored.matches(normal.as_bytes()) {
+        if stored.matches(normal.as_bytes(), memory) {
             let outdated = stored.is_outdated(self.params, &self.pepper);
             return Verdict::Match { outdated };
         }
         // Other systems hashed what was typed. No kind of hash is left out, or the time would tell
         // which one it is.
         let raw = password.expose();
-        if raw != normal.as_str() && stored.matches(raw.as_bytes()) {
+        if raw != normal.as_str() && stored.matches(raw.as_bytes(), memory) {
             return Verdict::Match { outdated: true };
         }
         Verdict::Mismatch
@@ -132,8 +154,9 @@ fn hash(
     pepper: &Pepper,
     password: &Password,
     random: &dyn Random,
+    memory: &mut HashMemory,
 ) -> PasswordHash {
-    PasswordHash(argon2::hash(params, pepper, normalize(password).as_bytes(), random))
+    PasswordHash(argon2::hash(params, pepper, normalize(password).as_bytes(), random, memory))
 }
 
 /// The most that NFC makes a UTF-8 text grow (UAX #15 §14).

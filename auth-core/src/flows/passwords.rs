@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::CurrentSession;
-use crate::crypto::password::{PasswordHash, Verdict};
+use crate::crypto::password::{HashMemory, PasswordHash, Verdict};
 use crate::model::Account;
 use crate::{Auth, Config, Error, EventKind, FieldError, Password, Result};
 
@@ -31,9 +31,9 @@ impl Auth {
         let (hasher, random) = (Arc::clone(&self.0.hasher), Arc::clone(&self.0.random));
         let config = Arc::clone(&self.0.config);
         // Judging is work too, for some passwords more than hashing: it has no place on the runtime.
-        let hashed = self.0.hashing.run(move || {
+        let hashed = self.0.hashing.run(move |memory| {
             judge(&config, &password, &whose)?;
-            Ok(hasher.hash(&password, &*random))
+            Ok(hasher.hash(&password, &*random, memory))
         });
         hashed.await?.map_err(Error::field)
     }
@@ -45,7 +45,7 @@ impl Auth {
         whose: PasswordOwner,
     ) -> Result<()> {
         let config = Arc::clone(&self.0.config);
-        let judged = self.0.hashing.run(move || judge(&config, &password, &whose));
+        let judged = self.0.hashing.run(move |_| judge(&config, &password, &whose));
         judged.await?.map_err(Error::field)
     }
 
@@ -58,10 +58,10 @@ impl Auth {
     ) -> Result<()> {
         let stored = account.and_then(|account| account.password_hash.clone());
         let (hasher, random) = (Arc::clone(&self.0.hasher), Arc::clone(&self.0.random));
-        let checked = move || {
-            let verdict = hasher.verify(stored.as_deref(), &password);
+        let checked = move |memory: &mut HashMemory| {
+            let verdict = hasher.verify(stored.as_deref(), &password, memory);
             let outdated = verdict == Verdict::Match { outdated: true };
-            let new = outdated.then(|| hasher.hash(&password, &*random));
+            let new = outdated.then(|| hasher.hash(&password, &*random, memory));
             (verdict, stored.zip(new))
         };
         let (verdict, rehashed) = self.0.hashing.run(checked).await?;

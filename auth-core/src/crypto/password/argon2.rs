@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::hash_params::HashParams;
+use super::memory::HashMemory;
 use super::pepper::{Pepper, PepperKey};
 use super::unusable::Unusable;
 use crate::Random;
@@ -53,13 +54,12 @@ impl<'a> Argon2Hash<'a> {
     }
 
     /// Compares in constant time. Nothing matches if there is no memory to compute with.
-    pub(super) fn matches(&self, password: &[u8]) -> bool {
+    pub(super) fn matches(&self, password: &[u8], memory: &mut HashMemory) -> bool {
         let expected = self.output.as_bytes();
         let mut output = Zeroizing::new([0; phc::Output::MAX_LENGTH]);
         let output = &mut output[..expected.len()];
-        let context = context(self.variant, self.params, self.pepper, output.len());
-        let derived =
-            context.and_then(|argon2| argon2.hash_password_into(password, &self.salt, output).ok());
+        let derived = context(self.variant, self.params, self.pepper, output.len())
+            .and_then(|argon2| derive(&argon2, password, &self.salt, output, memory));
         derived.is_some() && bool::from(output.ct_eq(expected))
     }
 
@@ -79,12 +79,13 @@ pub(super) fn hash(
     pepper: &Pepper,
     password: &[u8],
     random: &dyn Random,
+    memory: &mut HashMemory,
 ) -> Zeroizing<String> {
     let salt = random.bytes::<SALT_BYTES>();
     let mut output = Zeroizing::new([0; OUTPUT_BYTES]);
     let pepper = pepper.current();
     context(CURRENT, params, pepper, OUTPUT_BYTES)
-        .and_then(|argon2| argon2.hash_password_into(password, &salt, output.as_mut_slice()).ok())
+        .and_then(|argon2| derive(&argon2, password, &salt, output.as_mut_slice(), memory))
         .expect("the parameters are within Argon2's bounds and there is memory for them");
     let salt = STANDARD_NO_PAD.encode(salt);
     let output = Zeroizing::new(STANDARD_NO_PAD.encode(output.as_slice()));
@@ -130,8 +131,59 @@ fn context(
     }
 }
 
+/// Fails if there is no memory to compute with.
+fn derive(
+    argon2: &Argon2<'_>,
+    password: &[u8],
+    salt: &[u8],
+    output: &mut [u8],
+    memory: &mut HashMemory,
+) -> Option<()> {
+    let blocks = memory.lend(argon2.params().block_count())?;
+    argon2.hash_password_into_with_memory(password, salt, output, blocks).ok()
+}
+
 const CURRENT: Variant = Variant { algorithm: Algorithm::Argon2id, version: Version::V0x13 };
 const SALT_BYTES: usize = 16;
 const OUTPUT_BYTES: usize = 32;
 /// Below 128 bits, passwords begin to match by chance.
 const MIN_OUTPUT_BYTES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use argon2::ParamsBuilder;
+
+    use super::*;
+
+    /// RFC 9106 §5, all three in one memory, which other work has used before.
+    #[test]
+    fn the_vectors_of_rfc_9106_match() {
+        let params = HashParams { memory_kib: 64, passes: 1, lanes: 1 };
+        let mut memory = HashMemory::new(params);
+        hash(params, &Pepper::none(), b"other work", &crate::SeededRandom::new(1), &mut memory);
+        for (algorithm, tag) in [
+            (
+                Algorithm::Argon2d,
+                "512b391b6f1162975371d30919734294f868e3be3984f3c1a13a4db9fabe4acb",
+            ),
+            (
+                Algorithm::Argon2i,
+                "c814d9d1dc7f37aa13f0d77f2494bda1c8de6b016dd388d29952a4c4672b6ce8",
+            ),
+            (
+                Algorithm::Argon2id,
+                "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659",
+            ),
+        ] {
+            let data = argon2::AssociatedData::new(&[4; 12]).unwrap();
+            let params =
+                ParamsBuilder::new().m_cost(32).t_cost(3).p_cost(4).data(data).build().unwrap();
+            let argon2 =
+                Argon2::new_with_secret(&[3; 8], algorithm, Version::V0x13, params).unwrap();
+            let mut output = [0; 32];
+            derive(&argon2, &[1; 32], &[2; 16], &mut output, &mut memory).unwrap();
+            let output: String = output.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(output, tag, "{algorithm}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 use super::argon2::Argon2Hash;
 use super::bcrypt::BcryptHash;
 use super::hash_params::HashParams;
+use super::memory::HashMemory;
 use super::pbkdf2::Pbkdf2Hash;
 use super::pepper::Pepper;
 use super::scrypt::ScryptHash;
@@ -42,9 +43,9 @@ impl<'a> Stored<'a> {
         }
     }
 
-    pub(super) fn matches(&self, password: &[u8]) -> bool {
+    pub(super) fn matches(&self, password: &[u8], memory: &mut HashMemory) -> bool {
         match self {
-            Self::Argon2(hash) => hash.matches(password),
+            Self::Argon2(hash) => hash.matches(password, memory),
             Self::Bcrypt(hash) => hash.matches(password),
             Self::Pbkdf2(hash) => hash.matches(password),
             Self::Scrypt(hash) => hash.matches(password),

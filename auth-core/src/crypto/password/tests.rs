@@ -3,12 +3,16 @@ use crate::SeededRandom;
 
 const CHEAP: HashParams = HashParams { memory_kib: 64, passes: 1, lanes: 1 };
 
+fn memory() -> HashMemory {
+    HashMemory::new(CHEAP)
+}
+
 fn hasher() -> PasswordHasher {
     peppered(Pepper::none())
 }
 
 fn peppered(pepper: Pepper) -> PasswordHasher {
-    PasswordHasher::new(CHEAP, pepper, &SeededRandom::new(0))
+    PasswordHasher::new(CHEAP, pepper, &SeededRandom::new(0), &mut memory())
 }
 
 fn pepper(first: u8) -> Pepper {
@@ -16,11 +20,11 @@ fn pepper(first: u8) -> Pepper {
 }
 
 fn verify(stored: &str, password: &str) -> Verdict {
-    hasher().verify(Some(stored), &password.into())
+    hasher().verify(Some(stored), &password.into(), &mut memory())
 }
 
 fn hashed(password: &str) -> PasswordHash {
-    hasher().hash(&password.into(), &SeededRandom::new(1))
+    hasher().hash(&password.into(), &SeededRandom::new(1), &mut memory())
 }
 
 const MATCH: Verdict = Verdict::Match { outdated: false };
@@ -29,11 +33,11 @@ const OUTDATED: Verdict = Verdict::Match { outdated: true };
 #[test]
 fn a_hash_is_of_the_default_kind_and_has_its_own_salt() {
     let random = SeededRandom::new(1);
-    let hasher = PasswordHasher::new(HashParams::default(), Pepper::none(), &random);
-    let [one, two] = [(); 2].map(|()| hasher.hash(&"same".into(), &random));
+    let hasher = PasswordHasher::new(HashParams::default(), Pepper::none(), &random, &mut memory());
+    let [one, two] = [(); 2].map(|()| hasher.hash(&"same".into(), &random, &mut memory()));
     assert!(one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.as_str());
     assert_ne!(one.as_str(), two.as_str());
-    assert_eq!(hasher.verify(Some(one.as_str()), &"same".into()), MATCH);
+    assert_eq!(hasher.verify(Some(one.as_str()), &"same".into(), &mut memory()), MATCH);
     assert_eq!(format!("{one:?}"), "PasswordHash([redacted])");
 }
 
@@ -96,6 +100,25 @@ const VECTORS: [(&str, &str); 19] = [
     ("l\u{e8}tmein", "pbkdf2_sha256$390000$seasalt$8xBlGd3jVgvJ+92hWPxi5ww0uuAuAnKgC45eudxro7c="),
 ];
 const PHRASE: &str = "correct horse battery staple";
+
+/// One memory serves all kinds, one after the other; a comparison that failed changes nothing
+/// for the next.
+#[test]
+fn memory_goes_from_one_kind_of_hash_to_the_next() {
+    let (hasher, mut memory) = (hasher(), memory());
+    for (password, stored) in VECTORS {
+        for (given, verdict) in [("wrong", Verdict::Mismatch), (password, OUTDATED)] {
+            assert_eq!(
+                hasher.verify(Some(stored), &given.into(), &mut memory),
+                verdict,
+                "{stored}"
+            );
+        }
+        assert_eq!(hasher.verify(None, &password.into(), &mut memory), Verdict::Mismatch);
+        let new = hasher.hash(&password.into(), &SeededRandom::new(1), &mut memory);
+        assert_eq!(new.as_str(), hashed(password).as_str());
+    }
+}
 
 #[test]
 fn hashes_of_other_systems_match_and_are_outdated() {
@@ -250,8 +273,13 @@ fn no_broken_hash_panics() {
 #[test]
 fn a_hash_of_other_parameters_is_outdated() {
     let stored = hashed("secret");
-    let default = PasswordHasher::new(HashParams::default(), Pepper::none(), &SeededRandom::new(0));
-    assert_eq!(default.verify(Some(stored.as_str()), &"secret".into()), OUTDATED);
+    let default = PasswordHasher::new(
+        HashParams::default(),
+        Pepper::none(),
+        &SeededRandom::new(0),
+        &mut memory(),
+    );
+    assert_eq!(default.verify(Some(stored.as_str()), &"secret".into(), &mut memory()), OUTDATED);
     assert_eq!(verify(stored.as_str(), "secret"), MATCH);
     let short_salt = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$\
                       CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
@@ -264,10 +292,10 @@ fn a_hash_of_other_parameters_is_outdated() {
 fn a_peppered_hash_of_the_reference_implementation_matches() {
     let stored = "$argon2id$v=19$m=64,t=1,p=1,keyid=2nx7q+Ys$c29tZXNhbHQ$\
                   sDb3RbwTAHe+m9MympjsviSUbGzkJ4KAZe6I9yrIP4E";
-    let verdict = peppered(pepper(0)).verify(Some(stored), &PHRASE.into());
+    let verdict = peppered(pepper(0)).verify(Some(stored), &PHRASE.into(), &mut memory());
     assert_eq!(verdict, OUTDATED, "its salt is short");
     let unpeppered = stored.replace(",keyid=2nx7q+Ys", "");
-    let verdict = peppered(pepper(0)).verify(Some(&unpeppered), &PHRASE.into());
+    let verdict = peppered(pepper(0)).verify(Some(&unpeppered), &PHRASE.into(), &mut memory());
     assert_eq!(verdict, Verdict::Mismatch);
 }
 
@@ -282,7 +310,7 @@ fn a_pepper_is_introduced_replaced_and_removed() {
         peppered(pepper(1).with_previous(pepper(0))),
         peppered(pepper(1)),
     ];
-    let of = |at: usize| hashers[at].hash(&"secret".into(), &SeededRandom::new(1));
+    let of = |at: usize| hashers[at].hash(&"secret".into(), &SeededRandom::new(1), &mut memory());
     for (stored, verdicts) in [
         (of(0), [MATCH, MATCH, OUTDATED, OUTDATED, OUTDATED, OUTDATED]),
         (of(1), [MATCH, MATCH, OUTDATED, OUTDATED, OUTDATED, OUTDATED]),
@@ -290,9 +318,10 @@ fn a_pepper_is_introduced_replaced_and_removed() {
         (of(4), [unknown, unknown, unknown, OUTDATED, MATCH, MATCH]),
     ] {
         let stored = stored.as_str();
-        let verify = |hasher: &PasswordHasher| hasher.verify(Some(stored), &"secret".into());
+        let verify =
+            |hasher: &PasswordHasher| hasher.verify(Some(stored), &"secret".into(), &mut memory());
         assert_eq!(hashers.each_ref().map(verify), verdicts, "{stored}");
-        let wrong = hashers[3].verify(Some(stored), &"wrong".into());
+        let wrong = hashers[3].verify(Some(stored), &"wrong".into(), &mut memory());
         assert_eq!(wrong, Verdict::Mismatch, "{stored}");
     }
 }
@@ -302,6 +331,6 @@ fn the_dummy_is_what_would_be_made_now_and_unknown() {
     let hasher = hasher();
     let dummy = hasher.recognize(hasher.dummy.as_str());
     assert!(dummy.is_ok_and(|dummy| !dummy.is_outdated(CHEAP, &Pepper::none())));
-    assert_eq!(hasher.verify(None, &"".into()), Verdict::Mismatch);
+    assert_eq!(hasher.verify(None, &"".into(), &mut memory()), Verdict::Mismatch);
     assert!(peppered(pepper(0)).dummy.as_str().contains(",keyid=2nx7q+Ys$"));
 }

@@ -1,0 +1,155 @@
+use argon2::Block;
+use zeroize::Zeroize;
+
+use super::hash_params::HashParams;
+
+/// The memory that a hashing thread works in, kept from one password to the next.
+///
+/// Fresh memory for each costs page faults, a fifth of a hash; and what is freed, an allocator keeps,
+/// once for each of its arenas: many times what is in use. What was written is wiped after each use
+/// (OWASP ASVS 11.7.2).
+pub(crate) struct HashMemory {
+    /// All zero, but while lent.
+    blocks: Vec<Block>,
+    kept: usize,
+}
+
+impl HashMemory {
+    /// Takes none yet, and later keeps no more than hashes of `params` need: what a stored hash of
+    /// greater cost has needed is given back at once.
+    pub(crate) const fn new(params: HashParams) -> Self {
+        Self { blocks: Vec::new(), kept: params.memory_kib as usize }
+    }
+
+    /// Lends `count` blocks, unless the system has no memory for them.
+    pub(super) fn lend(&mut self, count: usize) -> Option<LentBlocks<'_>> {
+        if count > self.blocks.capacity() {
+            self.give_back();
+            self.blocks.try_reserve_exact(count.max(RESERVED_BLOCKS)).ok()?;
+        }
+        if count > self.blocks.len() {
+            self.blocks.resize(count, Block::new());
+        }
+        Some(LentBlocks { count, memory: self })
+    }
+
+    pub(crate) const fn is_held(&self) -> bool {
+        self.blocks.capacity() > 0
+    }
+
+    /// Gives everything back to the system.
+    pub(crate) fn give_back(&mut self) {
+        self.blocks = Vec::new();
+    }
+}
+
+/// Blocks that are wiped when they are dropped.
+pub(super) struct LentBlocks<'a> {
+    count: usize,
+    memory: &'a mut HashMemory,
+}
+
+impl AsMut<[Block]> for LentBlocks<'_> {
+    fn as_mut(&mut self) -> &mut [Block] {
+        &mut self.memory.blocks[..self.count]
+    }
+}
+
+impl Drop for LentBlocks<'_> {
+    fn drop(&mut self) {
+        self.as_mut().iter_mut().zeroize();
+        if self.count > self.memory.kept {
+            self.memory.give_back();
+        }
+    }
+}
+
+/// Address space, of which only what is lent is ever touched. glibc returns a piece of more than
+/// 32 MiB to the system as soon as it is freed, and a smaller one only the first time.
+const RESERVED_BLOCKS: usize = 33 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use argon2::{Algorithm, Argon2, Params, Version};
+
+    use super::*;
+
+    fn memory(kept_kib: u32) -> HashMemory {
+        HashMemory::new(HashParams { memory_kib: kept_kib, passes: 1, lanes: 1 })
+    }
+
+    fn fill(memory: &mut HashMemory, count: usize) {
+        let mut lent = memory.lend(count).unwrap();
+        assert_eq!(lent.as_mut().len(), count);
+        lent.as_mut().iter_mut().for_each(|block| block.as_mut().fill(u64::MAX));
+    }
+
+    fn is_wiped(memory: &HashMemory) -> bool {
+        memory.blocks.iter().all(|block| block.as_ref().iter().all(|word| *word == 0))
+    }
+
+    #[test]
+    fn memory_is_wiped_and_lent_again() {
+        let mut memory = memory(64);
+        assert!(!memory.is_held(), "nothing is taken before it is needed");
+        fill(&mut memory, 64);
+        let place = memory.blocks.as_ptr();
+        for count in [8, 64, 32] {
+            fill(&mut memory, count);
+            assert!(is_wiped(&memory));
+            assert_eq!((memory.blocks.as_ptr(), memory.blocks.len()), (place, 64));
+        }
+        memory.give_back();
+        assert!(!memory.is_held());
+    }
+
+    #[test]
+    fn what_hashes_of_now_do_not_need_is_not_kept() {
+        let mut memory = memory(64);
+        fill(&mut memory, 64);
+        fill(&mut memory, 65);
+        assert!(!memory.is_held());
+        assert!(memory.lend(usize::MAX).is_none());
+        fill(&mut memory, 64);
+        assert!(memory.is_held());
+    }
+
+    #[test]
+    fn memory_is_wiped_after_a_panic_too() {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+
+        let mut memory = memory(8);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let mut lent = memory.lend(8).unwrap();
+            lent.as_mut()[7].as_mut().fill(u64::MAX);
+            panic!("on purpose");
+        }));
+        assert!(panicked.is_err() && is_wiped(&memory));
+    }
+
+    #[test]
+    fn used_memory_makes_the_hashes_that_fresh_memory_makes() {
+        let mut memory = memory(256);
+        for algorithm in [Algorithm::Argon2d, Algorithm::Argon2i, Algorithm::Argon2id] {
+            for version in [Version::V0x10, Version::V0x13] {
+                for (kib, passes, lanes) in [(256, 3, 4), (32, 3, 4), (8, 1, 1), (100, 2, 3)] {
+                    let params = Params::new(kib, passes, lanes, Some(32)).unwrap();
+                    let argon2 = Argon2::new(algorithm, version, params);
+                    let (mut fresh, mut reused) = ([0; 32], [0; 32]);
+                    argon2.hash_password_into(b"password", b"saltsalt", &mut fresh).unwrap();
+                    let blocks = memory.lend(argon2.params().block_count()).unwrap();
+                    argon2
+                        .hash_password_into_with_memory(
+                            b"password",
+                            b"saltsalt",
+                            &mut reused,
+                            blocks,
+                        )
+                        .unwrap();
+                    assert_eq!(fresh, reused, "{argon2:?}");
+                    assert!(is_wiped(&memory), "{argon2:?}");
+                }
+            }
+        }
+    }
+}
