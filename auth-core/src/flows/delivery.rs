@@ -105,8 +105,10 @@ pub(super) struct TokenSession<'a> {
 }
 
 /// A session whose tokens are cookies.
+// Closed in the description, where it would else include the session whose tokens are in the body.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", serde(deny_unknown_fields))]
 pub(super) struct CookieSession<'a> {
     /// `signed_in`
     status: &'static str,
