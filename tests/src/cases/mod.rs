@@ -23,6 +23,7 @@ mod email_change;
 mod enrolment;
 mod events;
 mod extractors;
+mod headers;
 mod hooks;
 mod housekeeping;
 mod import;
@@ -67,6 +68,7 @@ mod signing_keys;
 mod stores;
 mod switches;
 mod takeovers;
+mod timing;
 mod usernames;
 
 use crate::{App, Browser};
@@ -190,6 +192,7 @@ pub const CASES: &[Case] = table![
         a_sign_in_does_not_stay_recent,
         two_credentials_are_refused,
     },
+    headers::{every_answer_has_those_of_safety_and_none_of_vanity},
     lifetimes::{
         an_access_token_ten_minutes_and_the_leeway,
         a_session_fourteen_days_without_use,
@@ -556,6 +559,10 @@ pub const COMPARISONS: &[Comparison] = table![
         what_is_unique_is_compared_byte_for_byte,
         a_host_keeps_its_own_migrations_in_the_same_database,
         instances_may_start_at_once_on_an_empty_database,
+    },
+    timing::{
+        a_sign_in_costs_a_hash_whoever_it_is,
+        a_sign_up_costs_a_hash_whoever_has_the_address,
     },
 ];
 
