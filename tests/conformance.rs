@@ -1,9 +1,12 @@
 //! Puts the matrix together and runs it: `axum::sqlite::sign_up::…`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use auth_conformance::cases::{BROWSER_CASES, CASES, CHECKS, COMPARISONS};
-use auth_conformance::{Adapter, App, Browser, StoreKind, close_browser, drop_template, uncovered};
+use auth_conformance::{
+    Adapter, App, Browser, StoreKind, close_browser, drop_template, uncovered, untraced,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -36,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn trials(stores: &[StoreKind], wanted: impl Fn(&str) -> bool) -> Vec<Trial> {
-    let mut trials = Vec::new();
+    let mut trials = vec![requirements()];
     for &(name, check) in CHECKS {
         let service = match name.split_once("::") {
             Some(("services", service)) => service,
@@ -64,6 +67,19 @@ fn trials(stores: &[StoreKind], wanted: impl Fn(&str) -> bool) -> Vec<Trial> {
         }
     }
     trials
+}
+
+/// That the manual's table of requirements names tests that there are.
+fn requirements() -> Trial {
+    let names = CASES.iter().map(|(name, _)| (*name).to_owned());
+    let names = names.chain(COMPARISONS.iter().map(|(name, _)| (*name).to_owned()));
+    let names = names.chain(CHECKS.iter().map(|(name, _)| (*name).to_owned()));
+    let names = names.chain(BROWSER_CASES.iter().map(|(name, _)| format!("browser::{name}")));
+    let names: BTreeSet<_> = names.collect();
+    Trial::test("requirements::each_has_its_control_and_its_test", move || match untraced(&names) {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(Failed::from(faults.join("\n"))),
+    })
 }
 
 /// On one store: a browser sees nothing of it, and costs more than it.

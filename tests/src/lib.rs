@@ -19,6 +19,7 @@ mod coverage;
 mod databases;
 mod people;
 mod proxy;
+mod requirements;
 mod totp;
 
 pub use adapters::Adapter;
@@ -28,6 +29,7 @@ pub use client::{Reply, Request};
 pub use coverage::uncovered;
 pub use databases::{StoreKind, drop_template};
 pub use people::{Authenticator, Person, Tokens};
+pub use requirements::untraced;
 pub use totp::totp_code;
 
 /// The README, whose snippets are tests too.

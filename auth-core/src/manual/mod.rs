@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`flows`] | who builds on it | what each flow takes, does, mails and guarantees, and what ends what |
 //! | [`security`] | who reviews it | what is promised against whom, what is left to the host, and what is known not to hold |
+//! | [`requirements`] | who audits it | what is required, what controls it, and which test fails without |
 //! | [`defaults`] | who configures it | every value, its bounds and its reason; formats; problem codes |
 //! | [`operations`] | who runs it | databases, mail, secrets, keys, logs, backups |
 //!
@@ -14,6 +15,9 @@ pub mod flows {}
 
 #[doc = include_str!("security.md")]
 pub mod security {}
+
+#[doc = include_str!("requirements.md")]
+pub mod requirements {}
 
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}
