@@ -18,6 +18,8 @@ use crate::model::{Account, EventId};
 use crate::observation::note_user;
 use crate::outbox::Courier;
 #[cfg(feature = "redis")]
+use crate::redis_feed;
+#[cfg(feature = "redis")]
 use crate::redis_server::RedisServer;
 use crate::request_id::RequestId;
 use crate::revocations::Revocations;
@@ -301,6 +303,10 @@ impl Unit<'_> {
         // From here on a client that goes away stops nothing: what commits is revoked and published.
         let finish = async move {
             tx.commit().await?;
+            #[cfg(feature = "redis")]
+            if let Some(redis) = &auth.0.redis {
+                redis_feed::tell_of_revocations(redis, &revoked);
+            }
             auth.0.revocations.insert(revoked, auth.now());
             match without_panic(auth.0.outbox.publish(&messages)).await {
                 Some(Ok(())) => {}

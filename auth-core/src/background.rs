@@ -6,6 +6,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+#[cfg(feature = "redis")]
+use crate::redis_feed;
+#[cfg(feature = "redis")]
+use crate::redis_server::RedisServer;
 use crate::signals::{Signal, keep_listening};
 use crate::{Auth, Result, telemetry};
 
@@ -56,6 +60,11 @@ impl Auth {
             tracing::warn!("no mailer: mails wait in the outbox for a courier elsewhere");
         }
         tasks.push(tokio::spawn(self.clone().listen(stopped.clone())));
+        #[cfg(feature = "redis")]
+        if let Some(redis) = &self.0.redis {
+            let redis = Arc::clone(redis);
+            tasks.push(tokio::spawn(self.clone().listen_to_redis(redis, stopped.clone())));
+        }
         tasks.push(tokio::spawn(self.clone().follow(stopped.clone())));
         let auth = self.clone();
         tasks.push(tokio::spawn(every(KEYS, stopped.clone(), "signing keys", move || {
@@ -76,16 +85,24 @@ impl Auth {
         Background { stop, tasks }
     }
 
-    /// Hears what other instances commit.
+    /// Hears of what other instances commit.
     async fn listen(self, mut stop: watch::Receiver<bool>) {
         let random = Arc::clone(&self.0.random);
-        let database = move || {
-            let auth = self.clone();
-            async move { auth.0.store.listen(&auth.0.signals).await }
-        };
+        let database = || async { self.0.store.listen(&self.0.signals).await };
         tokio::select! {
             _ = stop.changed() => {}
             () = keep_listening("the database", random, database) => {}
+        }
+    }
+
+    /// Hears of it from the instances themselves.
+    #[cfg(feature = "redis")]
+    async fn listen_to_redis(self, redis: Arc<RedisServer>, mut stop: watch::Receiver<bool>) {
+        let random = Arc::clone(&self.0.random);
+        let notes = || redis_feed::listen(&redis, &self.0.signals, &self.0.revocations);
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = keep_listening("Redis", random, notes) => {}
         }
     }
 
@@ -141,8 +158,9 @@ impl Auth {
     pub(crate) async fn sync_revocations(&self) -> Result<()> {
         let now = self.now();
         let revocations = &self.0.revocations;
+        let begun = Instant::now();
         let revoked = self.0.store.read().await?.revoked_since(revocations.since(now)).await?;
-        revocations.sync(revoked, now);
+        revocations.sync(revoked, begun, now);
         Ok(())
     }
 }

@@ -148,6 +148,8 @@ mod policy;
 mod purge;
 mod random;
 #[cfg(feature = "redis")]
+mod redis_feed;
+#[cfg(feature = "redis")]
 mod redis_server;
 mod request_id;
 mod revocations;

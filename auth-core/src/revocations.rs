@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{SessionId, Timestamp};
 
@@ -9,6 +9,9 @@ use crate::{SessionId, Timestamp};
 /// It is what lets an access token be refused without asking the database (ASVS 7.4.1). This
 /// instance's own revocations are in it at once; those of others come with each look at the
 /// database, and without a recent one nothing here is trusted to be complete.
+///
+/// Other instances may also say which sessions they have just revoked. They are believed only so far
+/// that the database is asked about these until the next look: whoever forges that revokes nothing.
 #[derive(Debug)]
 pub(crate) struct Revocations {
     state: Mutex<State>,
@@ -20,6 +23,8 @@ pub(crate) struct Revocations {
 struct State {
     revoked: HashMap<SessionId, Timestamp>,
     synced_at: Option<Timestamp>,
+    /// What others say they have revoked, and since when they say so.
+    doubted: HashMap<SessionId, Instant>,
 }
 
 impl Revocations {
@@ -35,13 +40,26 @@ impl Revocations {
         state.revoked.extend(sessions.into_iter().map(|session| (session, now)));
     }
 
-    /// Adds what the database knew at `now`, and forgets what no longer matters.
+    /// Leaves it to the database whether these sessions are revoked, until the next look at it.
+    #[cfg(feature = "redis")]
+    pub(crate) fn doubt(&self, sessions: impl IntoIterator<Item = SessionId>) {
+        let mut state = self.lock();
+        let room = DOUBTS.saturating_sub(state.doubted.len());
+        let now = Instant::now();
+        state.doubted.extend(sessions.into_iter().take(room).map(|session| (session, now)));
+    }
+
+    /// Adds what the database knew at `now` to a look that began at `begun`, and forgets what no
+    /// longer matters.
     pub(crate) fn sync(
         &self,
         revoked: impl IntoIterator<Item = (SessionId, Timestamp)>,
+        begun: Instant,
         now: Timestamp,
     ) {
         let mut state = self.lock();
+        // What is said after the commit is true or false for any look that begins later.
+        state.doubted.retain(|_, since| *since >= begun);
         state.revoked.extend(revoked);
         let kept = self.kept;
         state.revoked.retain(|_, at| now.since(*at) <= kept);
@@ -72,6 +90,9 @@ impl Revocations {
         if state.revoked.contains_key(&session) {
             return Some(true);
         }
+        if state.doubted.contains_key(&session) {
+            return None;
+        }
         let fresh = state.synced_at.is_some_and(|synced_at| {
             now.since(synced_at) <= FRESH && synced_at.since(now) <= FRESH
         });
@@ -87,6 +108,9 @@ impl Revocations {
 const FRESH: Duration = Duration::from_secs(1);
 /// The longest that a transaction takes from its first write to its commit.
 const COMMIT: Duration = Duration::from_secs(60);
+/// How many sessions are doubted at once, which is far more than end between two looks.
+#[cfg(feature = "redis")]
+const DOUBTS: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -102,13 +126,31 @@ mod tests {
         assert_eq!(revocations.contains(live, now), None);
         revocations.insert([ours], now);
         assert_eq!(revocations.contains(ours, now), Some(true));
-        revocations.sync([(theirs, now)], now);
+        revocations.sync([(theirs, now)], Instant::now(), now);
         assert_eq!(revocations.contains(theirs, now), Some(true));
         assert_eq!(revocations.contains(live, now), Some(false));
         let later = now.plus(Duration::from_secs(2));
         assert_eq!(revocations.contains(live, later), None);
         assert_eq!(revocations.contains(theirs, later), Some(true));
-        revocations.sync([], now.plus(Duration::from_secs(601)));
+        revocations.sync([], Instant::now(), now.plus(Duration::from_secs(601)));
         assert_eq!(revocations.lock().revoked.len(), 0);
+    }
+    #[cfg(feature = "redis")]
+    #[test]
+    fn what_others_say_is_asked_of_the_database_until_a_look_that_began_later() {
+        let revocations = Revocations::new(Duration::from_secs(600));
+        let [said, live] = [1, 2].map(|n| SessionId::from(Uuid::from_u128(n)));
+        let now = Timestamp::from_secs(1_000_000);
+        let begun = Instant::now();
+        revocations.doubt([said]);
+        // A look that was under way may have missed it.
+        revocations.sync([], begun, now);
+        assert_eq!(revocations.contains(said, now), None);
+        assert_eq!(revocations.contains(live, now), Some(false));
+        revocations.sync([], Instant::now() + Duration::from_secs(1), now);
+        assert_eq!(revocations.contains(said, now), Some(false));
+
+        revocations.doubt((0..20_000).map(|n| SessionId::from(Uuid::from_u128(n))));
+        assert_eq!(revocations.lock().doubted.len(), DOUBTS);
     }
 }

@@ -527,7 +527,11 @@ pub const COMPARISONS: &[Comparison] = table![
         signing_everybody_out_stands_in_nobodys_way,
         of_many_who_create_one_user_one_does,
     },
-    revocation_feed::{postgres_tells_an_instance_at_once},
+    revocation_feed::{
+        postgres_tells_an_instance_at_once,
+        redis_tells_an_instance_at_once,
+        what_redis_says_is_asked_of_the_database,
+    },
     revocations::{
         another_instance_refuses_at_once_where_it_asks_the_database,
         another_instance_is_told_within_a_second,
