@@ -18,6 +18,8 @@ use crate::error::BuildError;
 use crate::hooks::{Claims, Hooks, RegistrationPolicy, SignUpHook};
 use crate::limits::Limiter;
 #[cfg(feature = "redis")]
+use crate::outbox::RedisOutbox;
+#[cfg(feature = "redis")]
 use crate::redis_server::{Redis, RedisServer};
 use crate::revocations::Revocations;
 use crate::shared_look::SharedLook;
@@ -89,7 +91,8 @@ impl Builder {
         self
     }
 
-    /// Sets where messages wait, by default in the store.
+    /// Sets where messages wait, by default in the store, from where a [`redis`](Self::redis) hands
+    /// them out.
     pub fn outbox(mut self, outbox: impl Outbox) -> Self {
         self.outbox = Some(Arc::new(outbox));
         self
@@ -190,15 +193,21 @@ impl Builder {
         let templates = Arc::new(Templates::new(templates.as_deref())?);
         let sealer = Arc::new(Sealer::new(&secret));
         let signals = Arc::new(Signals::default());
-        let outbox = outbox.unwrap_or_else(|| {
-            let (sealer, random) = (Arc::clone(&sealer), Arc::clone(&random));
-            Arc::new(StoreOutbox::new(store.clone(), sealer, random, Arc::clone(&signals)))
-        });
         #[cfg(feature = "redis")]
         let redis = match &redis {
             Some(redis) => Some(Arc::new(RedisServer::new(redis, &namespace(&config))?)),
             None => None,
         };
+        let outbox = outbox.unwrap_or_else(|| {
+            let (sealer, random) = (Arc::clone(&sealer), Arc::clone(&random));
+            let outbox =
+                StoreOutbox::new(store.clone(), sealer, Arc::clone(&random), Arc::clone(&signals));
+            #[cfg(feature = "redis")]
+            if let Some(redis) = &redis {
+                return Arc::new(RedisOutbox::new(outbox, Arc::clone(redis), &*random));
+            }
+            Arc::new(outbox)
+        });
         let params = config.hash_params;
         let hashing = HashingPool::for_this_machine(params);
         let hasher = {

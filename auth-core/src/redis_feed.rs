@@ -13,6 +13,11 @@ use crate::redis_server::RedisServer;
 use crate::revocations::Revocations;
 use crate::signals::{Signal, Signals};
 
+/// Says that there are messages for couriers.
+pub(crate) fn tell_of_messages(redis: &Arc<RedisServer>) {
+    publish(redis, vec![(MESSAGES, String::new())]);
+}
+
 /// Says that the sessions are revoked, once they are in the database.
 pub(crate) fn tell_of_revocations(redis: &Arc<RedisServer>, sessions: &[SessionId]) {
     let notes = sessions.chunks(CHUNK).map(|sessions| (REVOCATIONS, written(sessions)));

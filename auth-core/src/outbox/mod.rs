@@ -2,6 +2,8 @@
 
 mod courier;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod store;
 
 use std::fmt;
@@ -13,6 +15,8 @@ use crate::{Message, MessageId, Timestamp, Tx};
 
 pub(crate) use courier::Courier;
 pub use memory::MemoryOutbox;
+#[cfg(feature = "redis")]
+pub(crate) use redis::RedisOutbox;
 pub use store::StoreOutbox;
 
 /// A queue of messages that flows fill and couriers empty.

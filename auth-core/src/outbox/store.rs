@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Delivery, Outbox, OutboxError};
 use crate::crypto::seal::{Purpose, Sealer};
 use crate::signals::{Signal, Signals};
-use crate::store::MessageRow;
+use crate::store::{Connection, MessageRow};
 use crate::{
     Language, Message, MessageId, MessageKind, OneTimeToken, Random, Store, Timestamp, Tx,
 };
@@ -18,7 +18,7 @@ use crate::{
 /// Several couriers may empty it at once. On Postgres a commit with messages wakes all of them.
 /// A token rests sealed, and is erased when its message is sent or given up.
 pub struct StoreOutbox {
-    store: Store,
+    pub(super) store: Store,
     sealer: Arc<Sealer>,
     random: Arc<dyn Random>,
     signals: Arc<Signals>,
@@ -51,6 +51,32 @@ impl StoreOutbox {
             created_at: message.created_at,
             not_after: message.not_after,
         }
+    }
+
+    /// Opens what was claimed, and gives up what cannot be read.
+    pub(super) async fn read(
+        &self,
+        mut rows: Vec<MessageRow>,
+        connection: &mut Connection,
+        now: Timestamp,
+    ) -> Vec<Message> {
+        // In the order in which they were written, as far as one claim goes.
+        rows.sort_by_key(|row| row.created_at);
+        let mut messages = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = row.id;
+            match self.message(row) {
+                Ok(message) => messages.push(message),
+                Err(reason) => {
+                    // One that cannot be read must not keep the others from being sent.
+                    tracing::error!(mail = %id, reason, "a message cannot be read");
+                    if let Err(error) = connection.message_failed(id, &reason, now).await {
+                        tracing::error!(mail = %id, %error, "a message was not given up");
+                    }
+                }
+            }
+        }
+        messages
     }
 
     fn message(&self, row: MessageRow) -> Result<Message, String> {
@@ -103,25 +129,8 @@ impl Outbox for StoreOutbox {
     ) -> Result<Vec<Message>, OutboxError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut connection = self.store.write().await.map_err(OutboxError::new)?;
-        let mut rows =
-            connection.claim_messages(limit, now, until).await.map_err(OutboxError::new)?;
-        // In the order in which they were written, as far as one claim goes.
-        rows.sort_by_key(|row| row.created_at);
-        let mut messages = Vec::with_capacity(rows.len());
-        for row in rows {
-            let id = row.id;
-            match self.message(row) {
-                Ok(message) => messages.push(message),
-                Err(reason) => {
-                    // One that cannot be read must not keep the others from being sent.
-                    tracing::error!(mail = %id, reason, "a message cannot be read");
-                    if let Err(error) = connection.message_failed(id, &reason, now).await {
-                        tracing::error!(mail = %id, %error, "a message was not given up");
-                    }
-                }
-            }
-        }
-        Ok(messages)
+        let rows = connection.claim_messages(limit, now, until).await.map_err(OutboxError::new)?;
+        Ok(self.read(rows, &mut connection, now).await)
     }
 
     async fn settle(

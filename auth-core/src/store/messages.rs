@@ -56,24 +56,17 @@ impl Connection {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<MessageRow>, StoreError> {
-        macro_rules! sql {
-            ($lock:literal) => {
-                concat!(
-                    "UPDATE auth_messages SET due_at = $1, attempts = attempts + 1
-                     WHERE id IN (SELECT id FROM auth_messages
-                                  WHERE due_at <= $2 AND sent_at IS NULL AND failed_at IS NULL
-                                  ORDER BY due_at LIMIT $3",
-                    $lock,
-                    ") RETURNING id, kind, recipient, username, language, token, attempts,
-                                 created_at, not_after"
-                )
-            };
-        }
         Ok(on!(
             self,
-            |db, sql| query_as(sql).bind(until).bind(now).bind(limit).fetch_all(db).await?,
-            postgres: sql!(" FOR UPDATE SKIP LOCKED"),
-            sqlite: sql!("")
+            |db, sql: "UPDATE auth_messages SET due_at = $1, attempts = attempts + 1
+                       WHERE id IN (SELECT id FROM auth_messages
+                                    WHERE due_at <= $2 AND sent_at IS NULL AND failed_at IS NULL
+                                    ORDER BY due_at LIMIT $3",
+            postgres: " FOR UPDATE SKIP LOCKED",
+            ") RETURNING id, kind, recipient, username, language, token, attempts, created_at,
+                         not_after"| {
+                query_as(sql).bind(until).bind(now).bind(limit).fetch_all(db).await?
+            }
         ))
     }
 
@@ -149,7 +142,7 @@ impl Connection {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let sql = "UPDATE auth_messages
-                   SET failed_at = NULL, failure = NULL, attempts = 0, due_at = $2
+                   SET failed_at = NULL, failure = NULL, attempts = 0, due_at = $2, relayed_at = NULL
                    WHERE failed_at IS NOT NULL AND not_after IS NULL AND ($1 IS NULL OR id = $1)";
         Ok(on!(self, |db| query(sql).bind(id).bind(now).execute(db).await?.rows_affected()))
     }

@@ -19,6 +19,8 @@ mod one_time_tokens;
 #[cfg(feature = "postgres")]
 mod patience;
 pub(crate) mod purge;
+#[cfg(feature = "redis")]
+mod relays;
 mod schema;
 pub(crate) mod sealed;
 mod sessions;
@@ -144,15 +146,21 @@ impl fmt::Debug for Tx {
 
 /// Runs one query on the database that `$connection` belongs to.
 ///
-/// Where a dialect earns its own text, `postgres:` adds a tail to what both have in common, or each has
-/// its own. On Postgres the answer may take so long and no longer; SQLite is no server that could be
-/// away, and limits by itself how long it waits for another writer.
+/// Where a dialect earns its own text, `postgres:` adds to what both have in common, at its end or
+/// before the rest that follows, or each has its own. On Postgres the answer may take so long and no
+/// longer; SQLite is no server that could be away, and limits by itself how long it waits for another
+/// writer.
 macro_rules! on {
     ($connection:expr, |$db:ident| $query:expr) => {
         on!($connection, |$db, _sql| $query, postgres: "", sqlite: "")
     };
-    ($connection:expr, |$db:ident, $sql:ident: $common:literal, postgres: $tail:literal| $query:expr) => {
-        on!($connection, |$db, $sql| $query, postgres: concat!($common, $tail), sqlite: $common)
+    ($connection:expr, |$db:ident, $sql:ident: $common:literal, postgres: $own:literal $(, $rest:literal)?| $query:expr) => {
+        on!(
+            $connection,
+            |$db, $sql| $query,
+            postgres: concat!($common, $own $(, $rest)?),
+            sqlite: concat!($common $(, $rest)?)
+        )
     };
     ($connection:expr, |$db:ident, $sql:ident| $query:expr, postgres: $postgres:expr, sqlite: $sqlite:expr) => {
         match &mut $connection.0 {

@@ -51,6 +51,7 @@ mod races_second_factor;
 mod reauthentication;
 mod recording;
 mod refresh;
+mod relays;
 mod request_ids;
 mod revocation_feed;
 mod revocations;
@@ -526,6 +527,16 @@ pub const COMPARISONS: &[Comparison] = table![
         no_session_outlives_a_disabling,
         signing_everybody_out_stands_in_nobodys_way,
         of_many_who_create_one_user_one_does,
+    },
+    relays::{
+        couriers_deliver_each_message_once,
+        what_is_flushed_in_the_middle_is_not_lost,
+        without_redis_the_database_hands_out,
+        what_is_in_the_way_of_the_stream_is_in_nobodys_way,
+        what_a_consumer_died_with_another_delivers,
+        a_mail_that_fails_is_relayed_again_when_it_is_due,
+        redis_sees_ids_alone_and_nothing_that_stays,
+        a_commit_elsewhere_wakes_a_courier,
     },
     revocation_feed::{
         postgres_tells_an_instance_at_once,

@@ -1,5 +1,6 @@
 //! The outbox and the couriers that empty it.
 
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -242,13 +243,13 @@ pub(super) fn a_commit_elsewhere_wakes_a_courier(apps: &[App]) {
 
 /// A mailer that tells of each mail, and answers as it is told to.
 #[derive(Clone)]
-struct Postman {
+pub(super) struct Postman {
     sent: Sender<Email>,
     answer: Arc<Mutex<Answer>>,
 }
 
 #[derive(Clone, Copy)]
-enum Answer {
+pub(super) enum Answer {
     Never,
     Permanent,
     Taken,
@@ -256,12 +257,12 @@ enum Answer {
 }
 
 impl Postman {
-    fn new() -> (Self, Receiver<Email>) {
+    pub(super) fn new() -> (Self, Receiver<Email>) {
         let (sent, received) = channel();
         (Self { sent, answer: Arc::new(Mutex::new(Answer::Taken)) }, received)
     }
 
-    fn answers(&self, answer: Answer) {
+    pub(super) fn answers(&self, answer: Answer) {
         *self.answer.lock().expect("no panic while held") = answer;
     }
 }
@@ -289,21 +290,33 @@ fn assert_dead_letter(app: &App) {
 
 /// Queues a message without a token behind the server's back, due now.
 fn enqueue(app: &App, number: u32, kind: &str) {
+    enqueue_all(app, number..number + 1, kind);
+}
+
+/// The same for many.
+pub(super) fn enqueue_all(app: &App, numbers: Range<u32>, kind: &str) {
     use auth_core::Clock;
 
     let now = app.clock.now().secs();
-    let (id, now) = match app.kind {
-        StoreKind::Postgres => (format!("'{number:032x}'"), format!("to_timestamp({now})")),
-        StoreKind::Sqlite => (format!("X'{number:032x}'"), format!("{now} * 1000000")),
-    };
-    let recipient = recipient(number);
+    let rows: Vec<_> = numbers
+        .map(|number| {
+            let (id, now) = match app.kind {
+                StoreKind::Postgres => {
+                    (format!("'{number:032x}'::uuid"), format!("to_timestamp({now})"))
+                }
+                StoreKind::Sqlite => (format!("X'{number:032x}'"), format!("{now} * 1000000")),
+            };
+            let recipient = recipient(number);
+            format!("({id}, '{kind}', '{recipient}', 0, {now}, {now})")
+        })
+        .collect();
     app.execute(&format!(
-        "INSERT INTO auth_messages (id, kind, recipient, attempts, created_at, due_at)
-         VALUES ({id}, '{kind}', '{recipient}', 0, {now}, {now})"
+        "INSERT INTO auth_messages (id, kind, recipient, attempts, created_at, due_at) VALUES {}",
+        rows.join(", ")
     ));
 }
 
-fn recipient(number: u32) -> String {
+pub(super) fn recipient(number: u32) -> String {
     format!("recipient{number:02}@example.com")
 }
 
