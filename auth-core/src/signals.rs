@@ -63,8 +63,11 @@ pub(crate) async fn keep_listening<E: Error, F: Future<Output = Result<(), E>>>(
         if begun.elapsed() > LONGEST {
             delay = SHORTEST;
         }
-        let source = ended.as_ref().err().and_then(Error::source).map(ToString::to_string);
-        tracing::warn!(to, source, "no longer listening; connecting again");
+        let cause = ended.as_ref().err().map(|error| match error.source() {
+            Some(source) => source.to_string(),
+            None => error.to_string(),
+        });
+        tracing::warn!(to, cause, "no longer listening; connecting again");
         let chance = f64::from(u16::from_le_bytes(random.bytes())) / f64::from(u16::MAX);
         tokio::time::sleep(delay.mul_f64(0.5 + chance / 2.0)).await;
         delay = (delay * 2).min(LONGEST);
