@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use auth_conformance::cases::{BROWSER_CASES, CASES, CHECKS, COMPARISONS};
+use auth_conformance::drills::{DRILLS, Plan, print_drill_report};
 use auth_conformance::{
     Adapter, App, Browser, StoreKind, close_browser, drop_template, uncovered, untraced,
 };
@@ -11,6 +12,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    if let Some(plan) = Plan::from_environment() {
+        return drill(arguments, plan);
+    }
     let without = std::env::var("AUTH_TEST_WITHOUT").unwrap_or_default();
     let wanted = |name: &str| !without.split(',').any(|left_out| left_out == name);
     for (service, variable) in
@@ -36,6 +40,17 @@ fn main() -> ExitCode {
 
     let coverage = libtest_mimic::run(&arguments, coverage(&stores));
     if conclusion.has_failed() { conclusion.exit_code() } else { coverage.exit_code() }
+}
+
+/// One after the other, and nothing else: each drill takes the whole machine.
+fn drill(arguments: Arguments, plan: Plan) -> ExitCode {
+    println!("AUTH_DRILL_SEED={}", plan.seed());
+    let drills =
+        DRILLS.iter().map(|&(name, drill)| trial(format!("drills::{name}"), move || drill(&plan)));
+    let alone = Arguments { test_threads: Some(1), ..arguments };
+    let conclusion = libtest_mimic::run(&alone, drills.collect());
+    print_drill_report();
+    conclusion.exit_code()
 }
 
 fn trials(stores: &[StoreKind], wanted: impl Fn(&str) -> bool) -> Vec<Trial> {
@@ -75,6 +90,7 @@ fn requirements() -> Trial {
     let names = names.chain(COMPARISONS.iter().map(|(name, _)| (*name).to_owned()));
     let names = names.chain(CHECKS.iter().map(|(name, _)| (*name).to_owned()));
     let names = names.chain(BROWSER_CASES.iter().map(|(name, _)| format!("browser::{name}")));
+    let names = names.chain(DRILLS.iter().map(|(name, _)| format!("drills::{name}")));
     let names: BTreeSet<_> = names.collect();
     Trial::test("requirements::each_has_its_control_and_its_test", move || match untraced(&names) {
         faults if faults.is_empty() => Ok(()),

@@ -3,7 +3,7 @@
 //! A client library would repair, normalise or refuse half of what the cases have to send, and hide
 //! half of what they have to compare. One request a connection, `Connection: close`, blocking.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -176,13 +176,30 @@ pub(crate) fn race(port: u16, requests: &[Vec<u8>]) -> Vec<Reply> {
     streams.into_iter().map(receive).collect()
 }
 
+/// Sends `bytes` to a server that may be gone, or end half-way, and reads the answer if there is one.
+///
+/// # Errors
+///
+/// If no whole answer came, each part of it within `patience`.
+pub(crate) fn attempt(port: u16, bytes: &[u8], patience: Duration) -> io::Result<Reply> {
+    let mut stream = open(port, patience)?;
+    stream.write_all(bytes)?;
+    let mut answer = Vec::new();
+    // What it was before the connection was reset decides, as below.
+    let end = stream.read_to_end(&mut answer);
+    parse(&answer).map_err(|fault| end.err().unwrap_or_else(|| io::Error::other(fault)))
+}
+
 fn connect(port: u16) -> TcpStream {
-    let stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .expect("the server listens");
-    stream.set_nodelay(true).expect("an open socket takes options");
-    stream.set_read_timeout(Some(PATIENCE)).expect("an open socket takes options");
-    stream.set_write_timeout(Some(PATIENCE)).expect("an open socket takes options");
-    stream
+    open(port, PATIENCE).expect("the server listens")
+}
+
+fn open(port: u16, patience: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    Ok(stream)
 }
 
 /// A server may answer and close before it has read everything: what it answered decides.

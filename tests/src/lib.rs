@@ -17,6 +17,7 @@ pub mod cases;
 mod client;
 mod coverage;
 mod databases;
+pub mod drills;
 mod namespace;
 mod people;
 mod proxy;

@@ -1,6 +1,7 @@
-//! A network that can be cut off, between a server and its database.
+//! A network that can be cut off or slow, between a server and its database.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +20,8 @@ pub(crate) struct Proxy {
 #[derive(Clone, Copy, Default)]
 struct State {
     frozen: bool,
+    /// For how long what is sent is held back, in each direction.
+    delay: Duration,
     /// How many connections there have been.
     accepted: usize,
     /// How many of them nothing will be heard of again.
@@ -46,6 +49,11 @@ impl Proxy {
     /// Passes on everything that has been sent meanwhile.
     pub(crate) fn thaw(&self) {
         self.state.send_modify(|state| state.frozen = false);
+    }
+
+    /// Holds back for that long what is sent from now on, in each direction.
+    pub(crate) fn slow_down(&self, delay: Duration) {
+        self.state.send_modify(|state| state.delay = delay);
     }
 
     /// Passes on what is sent over new connections, and nothing ever over those that there are: so a
@@ -89,6 +97,10 @@ async fn pass_on(
 ) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let delay = state.borrow().delay;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         let passes = state.wait_for(|state| !state.frozen && number >= state.lost).await.is_ok();
         if !passes || to.write_all(&buffer[..length]).await.is_err() {
             return;
