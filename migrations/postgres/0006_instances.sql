@@ -30,7 +30,7 @@ CREATE TRIGGER auth_revocations_notify AFTER INSERT ON auth_revocations
 -- The oldest migration that a version must know to work with this schema: one that only adds leaves
 -- it alone, so that instances of the version before go on beside it.
 CREATE TABLE auth_compatibility (
-    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    id     BIGINT PRIMARY KEY CHECK (id = 1),
     oldest BIGINT NOT NULL
 );
 INSERT INTO auth_compatibility (id, oldest) VALUES (1, 6);
