@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 
 use super::connect::Pools;
 use super::{Store, StoreError};
@@ -14,6 +14,10 @@ pub(crate) struct Schema {
     pub(crate) pending: Vec<i64>,
     /// Those of a newer version.
     pub(crate) newer: Vec<i64>,
+    /// The newest of this version.
+    newest: i64,
+    /// The one that a version must know to work with it, if there are newer ones.
+    oldest: Option<i64>,
     /// Those that were applied in another wording, or broke off.
     broken: Vec<Applied>,
 }
@@ -28,14 +32,28 @@ struct Applied {
 impl Schema {
     /// Whether this version can work with it.
     pub(crate) fn is_current(&self) -> bool {
-        self.pending.is_empty() && self.newer.is_empty() && self.broken.is_empty()
+        self.pending.is_empty() && self.broken.is_empty() && self.is_compatible()
+    }
+
+    /// Whether the newer version, if there was one, has only added what this one does without.
+    fn is_compatible(&self) -> bool {
+        self.newer.is_empty() || self.oldest.is_some_and(|oldest| oldest <= self.newest)
     }
 }
 
 impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.newer.is_empty() {
-            return f.write_str("the schema is that of a newer version");
+        if let (Some(newer), false) = (self.newer.last(), self.is_compatible()) {
+            let newest = self.newest;
+            write!(f, "the schema is that of a newer version, with migration {newer}; ")?;
+            return match self.oldest {
+                Some(oldest) => write!(
+                    f,
+                    "a version that works with it knows migration {oldest}, and this one none \
+                     after {newest}"
+                ),
+                None => write!(f, "this one knows none after {newest}"),
+            };
         }
         if !self.broken.is_empty() {
             return f.write_str("a migration broke off, or was applied in another wording");
@@ -71,7 +89,19 @@ impl Store {
                 }
             }
         };
-        Ok(self.compare(applied))
+        let mut schema = self.compare(applied);
+        if !schema.newer.is_empty() && !schema.pending.contains(&COMPATIBILITY) {
+            let sql = "SELECT oldest FROM auth_compatibility WHERE id = 1";
+            schema.oldest = match &self.0 {
+                #[cfg(feature = "postgres")]
+                Pools::Postgres(pool) => sqlx::query_scalar(sql).fetch_optional(pool).await?,
+                #[cfg(feature = "sqlite")]
+                Pools::Sqlite { readers, .. } => {
+                    sqlx::query_scalar(sql).fetch_optional(readers).await?
+                }
+            };
+        }
+        Ok(schema)
     }
 
     /// Brings the schema up to date, and returns how many migrations that took.
@@ -80,11 +110,11 @@ impl Store {
     /// schema can use one that is up to date.
     pub(crate) async fn migrate(&self) -> Result<usize, StoreError> {
         let schema = self.schema().await?;
-        if let Some(newest) = schema.newer.last() {
-            return Err(MigrateError::VersionMissing(*newest).into());
-        }
         if schema.is_current() {
             return Ok(0);
+        }
+        if !schema.newer.is_empty() {
+            return Err(sqlx::Error::Configuration(schema.to_string().into()).into());
         }
         match &self.0 {
             #[cfg(feature = "postgres")]
@@ -117,8 +147,9 @@ impl Store {
 
     fn compare(&self, applied: Vec<Applied>) -> Schema {
         let migrations = self.migrations();
-        let pending = migrations.iter().map(|migration| migration.version);
-        let mut schema = Schema { pending: pending.collect(), ..Schema::default() };
+        let known: Vec<i64> = migrations.iter().map(|migration| migration.version).collect();
+        let newest = known.iter().copied().max().unwrap_or_default();
+        let mut schema = Schema { pending: known, newest, ..Schema::default() };
         for row in applied {
             schema.pending.retain(|version| *version != row.version);
             match migrations.iter().find(|migration| migration.version == row.version) {
@@ -143,6 +174,8 @@ impl Store {
     }
 }
 
+/// The migration since which a schema says who can work with it.
+const COMPATIBILITY: i64 = 6;
 const APPLIED: &str = "SELECT version, checksum, success FROM _auth_migrations ORDER BY version";
 
 #[cfg(all(test, feature = "sqlite"))]
@@ -155,7 +188,7 @@ mod tests {
         let fresh = store.schema().await.unwrap();
         assert_eq!(fresh.pending.first(), Some(&1));
         assert_eq!(store.migrate().await.unwrap(), fresh.pending.len());
-        assert_eq!(store.schema().await.unwrap(), Schema::default());
+        assert!(store.schema().await.unwrap().is_current());
         assert_eq!(store.migrate().await.unwrap(), 0);
 
         let execute = async |sql| {
@@ -169,6 +202,6 @@ mod tests {
         execute("UPDATE _auth_migrations SET version = 9999 WHERE version = 2").await;
         let newer = store.schema().await.unwrap();
         assert_eq!((newer.pending, newer.newer), (vec![2], vec![9999]));
-        assert!(store.migrate().await.is_err(), "a newer version was here");
+        assert!(store.migrate().await.is_err(), "it lacks one and has a newer one");
     }
 }

@@ -574,6 +574,8 @@ pub const COMPARISONS: &[Comparison] = table![
         what_is_unique_is_compared_byte_for_byte,
         a_host_keeps_its_own_migrations_in_the_same_database,
         instances_may_start_at_once_on_an_empty_database,
+        a_newer_schema_that_only_adds_is_worked_with,
+        a_newer_schema_that_takes_away_is_refused,
     },
     timing::{
         a_sign_in_costs_a_hash_whoever_it_is,

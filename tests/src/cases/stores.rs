@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use auth_core::{Auth, ManualClock, MasterSecret, Store, Timestamp};
+use serde_json::json;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::counting::rows;
+use super::probes::{OTHER_PASSWORD, assert_live, refresh, reset_token};
 use crate::adapters::block_on;
 use crate::databases::Database;
 use crate::{App, StoreKind};
@@ -107,6 +109,63 @@ pub(super) fn instances_may_start_at_once_on_an_empty_database(apps: &[App]) {
             block_on(database.texts("SELECT CAST(generation AS TEXT) FROM auth_signing_keys"));
         assert_eq!(keys.len(), 1, "{keys:?}");
     }
+}
+
+/// As a rolling deployment has it: the next version has migrated, and this one is still there.
+pub(super) fn a_newer_schema_that_only_adds_is_worked_with(apps: &[App]) {
+    let app = &apps[0];
+    let before = app.sign_in(&app.user());
+    let table = match app.kind {
+        StoreKind::Postgres => {
+            "information_schema.tables WHERE table_schema = 'public'
+                                AND table_name LIKE 'auth\\_%'"
+        }
+        StoreKind::Sqlite => {
+            "sqlite_schema WHERE type = 'table'
+                              AND name LIKE 'auth\\_%' ESCAPE '\\'"
+        }
+    };
+    let name = if app.kind == StoreKind::Postgres { "table_name" } else { "name" };
+    for table in app.texts(&format!("SELECT {name} FROM {table}")).into_iter().flatten() {
+        app.execute(&format!("ALTER TABLE {table} ADD COLUMN later TEXT"));
+        app.execute(&format!("ALTER TABLE {table} ADD COLUMN fixed INTEGER NOT NULL DEFAULT 7"));
+    }
+    app.execute("CREATE TABLE auth_later (id INTEGER PRIMARY KEY)");
+    app.execute("CREATE INDEX auth_users_later ON auth_users (later)");
+    applied(app, 9999);
+
+    assert_live(app, &before);
+    for instance in [app, &app.beside(App::config(), |builder| builder)] {
+        let person = instance.user();
+        let tokens = instance.sign_in(&person);
+        let tokens = refresh(instance, &tokens.refresh).json();
+        let access = tokens["access_token"].as_str().expect("it is refreshed");
+        let token = reset_token(instance, &person);
+        let body = json!({ "token": token, "password": OTHER_PASSWORD });
+        assert_eq!(instance.post("/reset-password", body).status, 200);
+        assert_eq!(instance.get("/me", Some(access)).status, 401);
+    }
+    block_on(app.auth.purge()).expect("what is over can be deleted");
+}
+
+pub(super) fn a_newer_schema_that_takes_away_is_refused(apps: &[App]) {
+    let app = &apps[0];
+    applied(app, 9999);
+    app.execute("UPDATE auth_compatibility SET oldest = 9998");
+    let error = block_on(start(app.kind, app.service_url())).expect_err("it knows neither");
+    for named in ["migration 9999", "migration 9998"] {
+        assert!(error.contains(named), "{error}");
+    }
+    app.execute("UPDATE auth_compatibility SET oldest = 6");
+    block_on(start(app.kind, app.service_url())).expect("it knows that one");
+}
+
+/// Writes down that a newer version has migrated.
+fn applied(app: &App, version: u32) {
+    app.execute(&format!(
+        "INSERT INTO _auth_migrations (version, description, success, checksum, execution_time)
+         VALUES ({version}, 'later', TRUE, '', 0)"
+    ));
 }
 
 async fn start(kind: StoreKind, url: &str) -> Result<Auth, String> {
