@@ -23,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::is_loopback;
 use crate::{BuildError, Config, ConfigError, MasterSecret, Pepper, StoreError};
 
+mod database;
 mod doctor;
 mod raw;
 #[cfg(feature = "sqlite")]
@@ -34,6 +35,7 @@ mod tests;
 mod typo;
 mod values;
 
+use database::Database;
 use raw::{LogFormat, Raw};
 pub use server::{Server, stop_signal};
 use sources::Sources;
@@ -67,14 +69,6 @@ pub struct Settings {
     templates: Option<PathBuf>,
     log: String,
     log_format: LogFormat,
-}
-
-/// Which database, with its URL.
-enum Database {
-    #[cfg(feature = "postgres")]
-    Postgres(String),
-    #[cfg(feature = "sqlite")]
-    Sqlite(String),
 }
 
 impl Settings {
@@ -166,7 +160,8 @@ impl Settings {
         let mut problems = Vec::new();
         let config = kept(&mut problems, raw.config());
         problems.extend(config.iter().flat_map(Config::problems));
-        let database = kept(&mut problems, Database::parse(&raw.database_url));
+        let database =
+            kept(&mut problems, Database::parse(&raw.database_url, raw.database_connections));
         let secret = kept(&mut problems, raw.secret.as_ref().map(master_secret).transpose());
         let pepper = raw.pepper.as_ref().map_or_else(|| Ok(Pepper::none()), pepper);
         let pepper = kept(&mut problems, pepper);
@@ -237,44 +232,6 @@ impl fmt::Debug for Settings {
     }
 }
 
-impl Database {
-    fn parse(url: &str) -> Result<Self, ConfigError> {
-        match url.split_once(':').map(|(scheme, _)| scheme) {
-            #[cfg(feature = "postgres")]
-            Some("postgres" | "postgresql") => {
-                url.parse::<sqlx::postgres::PgConnectOptions>().map_err(unusable)?;
-                Ok(Self::Postgres(url.to_owned()))
-            }
-            #[cfg(not(feature = "postgres"))]
-            Some("postgres" | "postgresql") => {
-                Err(ConfigError::new("database_url", "needs a build with the feature \"postgres\""))
-            }
-            #[cfg(feature = "sqlite")]
-            Some("sqlite") => {
-                url.parse::<sqlx::sqlite::SqliteConnectOptions>().map_err(unusable)?;
-                Ok(Self::Sqlite(url.to_owned()))
-            }
-            #[cfg(not(feature = "sqlite"))]
-            Some("sqlite") => {
-                Err(ConfigError::new("database_url", "needs a build with the feature \"sqlite\""))
-            }
-            _ => Err(ConfigError::new(
-                "database_url",
-                "must start with \"sqlite://\", \"postgres://\" or \"postgresql://\"",
-            )),
-        }
-    }
-
-    fn is_sqlite(&self) -> bool {
-        match self {
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => false,
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => true,
-        }
-    }
-}
-
 fn kept<T>(problems: &mut Vec<ConfigError>, result: Result<T, ConfigError>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
 }
@@ -282,12 +239,6 @@ fn kept<T>(problems: &mut Vec<ConfigError>, result: Result<T, ConfigError>) -> O
 fn first(errors: Vec<SettingsError>) -> SettingsError {
     let first = errors.into_iter().next();
     first.unwrap_or_else(|| SettingsError("the settings are not usable".to_owned()))
-}
-
-/// The URL carries a password, and the error could repeat it.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-fn unusable(_: sqlx::Error) -> ConfigError {
-    ConfigError::new("database_url", "is no URL of a database, or has unknown parameters")
 }
 
 fn master_secret(texts: &List) -> Result<MasterSecret, ConfigError> {

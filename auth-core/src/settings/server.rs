@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
+use super::database::Database;
 use super::raw::LogFormat;
-use super::{Database, Settings, SettingsError};
+use super::{Settings, SettingsError};
 use crate::config::is_loopback;
 #[cfg(feature = "sqlite")]
 use crate::store::in_memory;
@@ -128,7 +129,9 @@ impl Settings {
     pub(super) async fn open(&self) -> Result<Store, StoreError> {
         match &self.database {
             #[cfg(feature = "postgres")]
-            Database::Postgres(url) => Store::open_postgres(url).await,
+            Database::Postgres { url, connections } => {
+                Store::open_postgres(url, *connections).await
+            }
             #[cfg(feature = "sqlite")]
             Database::Sqlite(url) => Store::open_sqlite(url, in_memory(url)).await,
         }
@@ -137,7 +140,9 @@ impl Settings {
     async fn open_and_migrate(&self) -> Result<(Store, usize), StoreError> {
         match &self.database {
             #[cfg(feature = "postgres")]
-            Database::Postgres(url) => Store::migrated_postgres(url).await,
+            Database::Postgres { url, connections } => {
+                Store::migrated_postgres(url, *connections).await
+            }
             #[cfg(feature = "sqlite")]
             Database::Sqlite(url) => Store::migrated_sqlite(url).await,
         }
@@ -267,7 +272,7 @@ fn start_logging(filter: &str, format: LogFormat) {
 fn development_secret(database: &Database) -> Result<MasterSecret, SettingsError> {
     match database {
         #[cfg(feature = "postgres")]
-        Database::Postgres(_) => {
+        Database::Postgres { .. } => {
             Err(crate::ConfigError::new("secret", "is required with Postgres").into())
         }
         #[cfg(feature = "sqlite")]
@@ -282,7 +287,8 @@ fn development_secret(database: &Database) -> Result<MasterSecret, SettingsError
 
 #[cfg(feature = "sqlite")]
 fn file_of(url: &str) -> Result<PathBuf, SettingsError> {
-    let options: sqlx::sqlite::SqliteConnectOptions = url.parse().map_err(super::unusable)?;
+    let options: sqlx::sqlite::SqliteConnectOptions =
+        url.parse().map_err(super::database::unusable)?;
     Ok(options.get_filename().to_owned())
 }
 
@@ -333,7 +339,7 @@ impl Announcement {
                     .any(|text| matches!(&**text, "/account" | "GET /account")),
             database: match &settings.database {
                 #[cfg(feature = "postgres")]
-                Database::Postgres(_) => "Postgres",
+                Database::Postgres { .. } => "Postgres",
                 #[cfg(feature = "sqlite")]
                 Database::Sqlite(url) if in_memory(url) => "SQLite in memory, gone at the end",
                 #[cfg(feature = "sqlite")]

@@ -16,6 +16,7 @@ fn every_key_of_the_file_is_known_and_acts() {
     let settings = read(&format!(
         r#"
         listen = "0.0.0.0:80"
+        drain = "15s"
         public_url = "https://app.example.com"
         front_end_url = "https://www.example.com/account"
         allowed_origins = ["https://admin.example.com/", "http://localhost:5173"]
@@ -39,6 +40,7 @@ fn every_key_of_the_file_is_known_and_acts() {
         enrolment_lifetime = "8m"
         recent_sign_in = "9m"
         refresh_grace = "0s"
+        request_timeout = "1s"
         uniform_time = "250ms"
         trusted_proxies = ["10.0.0.0/8", "::1"]
         usernames = "required"
@@ -65,6 +67,7 @@ fn every_key_of_the_file_is_known_and_acts() {
     .unwrap();
     let config = &settings.config;
     assert_eq!(settings.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(settings.drain, Duration::from_secs(15));
     assert_eq!(config.link_base(), "https://www.example.com/account");
     assert_eq!(config.allowed_origins, ["https://admin.example.com", "http://localhost:5173"]);
     assert_eq!(config.product_name, "Example");
@@ -84,6 +87,7 @@ fn every_key_of_the_file_is_known_and_acts() {
     assert_eq!(config.enrolment_lifetime, minutes(8));
     assert_eq!(config.recent_sign_in, minutes(9));
     assert_eq!(config.refresh_grace, Duration::ZERO);
+    assert_eq!(config.request_timeout, Duration::from_secs(1));
     assert_eq!(config.uniform_time, Duration::from_millis(250));
     let proxies: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "::1/128"]);
@@ -132,6 +136,9 @@ fn a_bad_file_refuses_and_names_the_key() {
         ("limits", "limits = 3"),
         ("listen", "listen = \"nowhere\""),
         ("listen", "listen = 8000"),
+        ("drain", "drain = \"1h\""),
+        ("database_connections", "database_connections = 5"),
+        ("database_connections", "database_url = \"postgres://h/d\"\ndatabase_connections = 0"),
         ("public_url", "public_url = \"http://app.example.com\""),
         ("public_url", "public_url = \"https://app.example.com/path\""),
         ("front_end_url", "front_end_url = \"http://www.example.com\""),

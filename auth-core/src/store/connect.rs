@@ -27,33 +27,37 @@ pub(super) enum Pools {
 }
 
 impl Store {
-    /// Connects to Postgres 15 or later.
+    /// Connects to Postgres 15 or later, with up to ten connections.
     ///
     /// # Errors
     ///
     /// If `url` is none, or the database cannot be reached or migrated.
     #[cfg(feature = "postgres")]
     pub async fn postgres(url: &str) -> Result<Self, StoreError> {
-        Ok(Self::migrated_postgres(url).await?.0)
+        Ok(Self::migrated_postgres(url, CONNECTIONS).await?.0)
     }
 
     /// The same, with how many migrations it took.
     #[cfg(feature = "postgres")]
-    pub(crate) async fn migrated_postgres(url: &str) -> Result<(Self, usize), StoreError> {
-        let store = Self::open_postgres(url).await?;
+    pub(crate) async fn migrated_postgres(
+        url: &str,
+        connections: u32,
+    ) -> Result<(Self, usize), StoreError> {
+        let store = Self::open_postgres(url, connections).await?;
         let migrated = store.migrate().await?;
         Ok((store, migrated))
     }
 
     /// Connects without a look at the schema.
     #[cfg(feature = "postgres")]
-    pub(crate) async fn open_postgres(url: &str) -> Result<Self, StoreError> {
+    pub(crate) async fn open_postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
         let server = url.parse::<sqlx::postgres::PgConnectOptions>()?.options([
             ("statement_timeout", "2s"),
             ("lock_timeout", "2s"),
             ("idle_in_transaction_session_timeout", "30s"),
         ]);
-        Ok(Self(Pools::Postgres(pool_options().connect_with(server).await?)))
+        let options = pool_options().max_connections(connections);
+        Ok(Self(Pools::Postgres(options.connect_with(server).await?)))
     }
 
     /// Returns the options of the pools that this crate makes, for a host that makes its own.
@@ -338,6 +342,8 @@ impl From<MigrateError> for StoreError {
     }
 }
 
+#[cfg(feature = "postgres")]
+pub(crate) const CONNECTIONS: u32 = 10;
 /// How long a request waits for a connection or a lock before the answer is 503.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 

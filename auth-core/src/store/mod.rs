@@ -37,6 +37,8 @@ use std::fmt;
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, Transaction};
 
+#[cfg(all(feature = "settings", feature = "postgres"))]
+pub(crate) use connect::CONNECTIONS;
 #[cfg(all(feature = "settings", feature = "sqlite"))]
 pub(crate) use connect::in_memory;
 pub use connect::{Store, StoreError};
