@@ -294,10 +294,8 @@ impl Unit<'_> {
         for event in &events {
             tx.connection().insert_event(event).await?;
         }
-        for event in &events {
-            if let Some(user) = event.user_id {
-                note_user(user, event.session_id);
-            }
+        if let Some(user) = events.iter().find_map(|event| event.user_id) {
+            note_user(user, None);
         }
         let auth = auth.clone();
         // From here on a client that goes away stops nothing: what commits is revoked and published.

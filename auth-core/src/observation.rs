@@ -1,10 +1,11 @@
 //! What a request leaves behind for whoever runs the service: its span, its id, its measures.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use http::Method;
-use tracing::Span;
 use tracing::field::{Empty, display};
+use tracing::{Instrument, Span};
 
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::{Error, Request, Response, Result, SessionId, UserId, telemetry};
@@ -62,13 +63,30 @@ impl Observation {
     }
 }
 
+/// Runs what answers a request in its span.
+pub(crate) async fn observed<T>(span: Span, work: impl Future<Output = T>) -> T {
+    NOTED.scope(Cell::default(), work).instrument(span).await
+}
+
 /// Says whom the request is of, in the span of the request or, if it has these fields, of the host.
 pub(crate) fn note_user(user: UserId, session: Option<SessionId>) {
+    let noted = NOTED.try_with(|noted| {
+        let (_, session_noted) = noted.get();
+        noted.replace((true, session_noted || session.is_some()))
+    });
+    let (user_noted, session_noted) = noted.unwrap_or_default();
     let span = Span::current();
-    span.record("auth.user", display(user));
-    if let Some(session) = session {
+    if !user_noted {
+        span.record("auth.user", display(user));
+    }
+    if let Some(session) = session.filter(|_| !session_noted) {
         span.record("auth.session", display(session));
     }
+}
+
+tokio::task_local! {
+    /// Whether the user and the session are noted already: most logs would show them twice.
+    static NOTED: Cell<(bool, bool)>;
 }
 
 /// A method by a name that no client chooses.

@@ -1,14 +1,13 @@
 //! The whole service as one total function from request to response.
 
 use http::{HeaderValue, Method};
-use tracing::Instrument;
 
 use crate::flows::{DEVELOPMENT, SECTIONS};
 use crate::http::cookies::SessionCookie;
 use crate::http::{cors, cross_site};
 use crate::last_resort::without_panic;
 use crate::model::new_uuid;
-use crate::observation::Observation;
+use crate::observation::{Observation, observed};
 use crate::{Auth, Endpoint, Error, Rejection, Request, Response, Result};
 
 impl Auth {
@@ -67,7 +66,7 @@ impl Auth {
             observation.end(rejection.as_ref().map(Rejection::error), &mut response);
             response
         };
-        answer.instrument(span).await
+        observed(span, answer).await
     }
 
     async fn dispatch(&self, path: &str, request: Result<Request>) -> Result<Response> {

@@ -8,6 +8,7 @@ use crate::auth::Unit;
 use crate::crypto::access_token::{Claims, sign};
 use crate::crypto::refresh_token::RefreshSecret;
 use crate::model::{Account, new_uuid};
+use crate::observation::note_user;
 use crate::store::{NewSession, Renewal, Rotated};
 use crate::{
     AccessToken, Auth, Client, Error, EventKind, RefreshToken, Result, SessionId, Timestamp, User,
@@ -155,6 +156,7 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Tokens> {
         let Issued { session, refresh } = issued;
+        note_user(session.user_id, Some(session.id));
         let config = &self.0.config;
         let expires_at = now.plus(config.access_token_lifetime).min(session.expires_at);
         let expires_at = expires_at.min(session.idle_expires_at);
