@@ -6,11 +6,15 @@ use std::process::ExitCode;
 use auth_conformance::cases::{BROWSER_CASES, CASES, CHECKS, COMPARISONS};
 use auth_conformance::drills::{DRILLS, Plan, print_drill_report};
 use auth_conformance::{
-    Adapter, App, Browser, StoreKind, close_browser, drop_template, uncovered, untraced,
+    Adapter, App, Browser, StoreKind, close_browser, drop_template, serve_if_told, uncovered,
+    untraced,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
+    if let Some(served) = serve_if_told() {
+        return served;
+    }
     let arguments = Arguments::from_args();
     if let Some(plan) = Plan::from_environment() {
         return drill(arguments, plan);

@@ -224,4 +224,5 @@ async fn sqlite(url: &str) -> SqliteConnection {
 }
 
 const MANUAL: &str = include_str!("../../auth-core/src/manual/operations.md");
-const PASSWORD: &str = "service";
+/// Of the role of the service; to be found nowhere else.
+pub(crate) const PASSWORD: &str = "service-of-trials-3f7a";

@@ -18,8 +18,10 @@ mod client;
 mod coverage;
 mod databases;
 pub mod drills;
+mod mail_server;
 mod namespace;
 mod people;
+mod process;
 mod proxy;
 mod requirements;
 mod totp;
@@ -31,6 +33,7 @@ pub use client::{Reply, Request};
 pub use coverage::uncovered;
 pub use databases::{StoreKind, drop_template};
 pub use people::{Authenticator, Person, Tokens};
+pub use process::serve_if_told;
 pub use requirements::untraced;
 pub use totp::totp_code;
 

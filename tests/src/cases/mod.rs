@@ -5,6 +5,7 @@ mod account;
 mod activation;
 mod assertions;
 mod browser;
+mod canaries;
 mod cancellation;
 mod client;
 mod command_line;
@@ -28,6 +29,7 @@ mod hooks;
 mod housekeeping;
 mod import;
 mod least_privilege;
+mod leftovers;
 mod lifetimes;
 mod limits;
 mod limits_redis;
@@ -122,6 +124,7 @@ pub const CASES: &[Case] = table![
         a_link_dies_with_the_address_it_was_mailed_to,
         a_link_dies_with_its_user,
     },
+    canaries::{no_secret_and_no_address_is_left_behind},
     client::{
         without_a_trusted_proxy_the_peer_is_the_client,
         behind_trusted_proxies_it_is_the_hop_before_them,

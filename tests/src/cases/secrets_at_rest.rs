@@ -213,7 +213,7 @@ fn secret(first: u8) -> MasterSecret {
 }
 
 /// Every value of every column of ours, in lower case; bytes in hexadecimal.
-fn dump(app: &App) -> Vec<(String, String)> {
+pub(super) fn dump(app: &App) -> Vec<(String, String)> {
     let columns = match app.kind {
         StoreKind::Postgres => {
             "SELECT table_name || '.' || column_name FROM information_schema.columns
@@ -243,7 +243,7 @@ fn dump(app: &App) -> Vec<(String, String)> {
 
 /// What a secret may look like in a dump: as it is, and its bytes in hexadecimal and base64, where
 /// the bytes are also those that it stands for.
-fn spellings(secret: &str) -> Vec<String> {
+pub(super) fn spellings(secret: &str) -> Vec<String> {
     let mut bytes = vec![secret.as_bytes().to_vec()];
     bytes.extend(base32(secret));
     let bare = secret.strip_prefix("rt_").unwrap_or(secret);
