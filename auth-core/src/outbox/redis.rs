@@ -34,7 +34,9 @@ pub(crate) struct RedisOutbox {
     consumer: String,
     /// With which entry a message came, and until when it is leased.
     entries: Mutex<HashMap<MessageId, (String, Timestamp)>>,
-    /// Whether there may be messages marked as relayed that never got there.
+    /// What has served and could not be removed yet.
+    served: Mutex<Vec<String>>,
+    /// Whether there may be messages marked as relayed of which no courier ever reads.
     lost: AtomicBool,
     is_away: AtomicBool,
     tidied_at: Mutex<Option<Instant>>,
@@ -48,6 +50,7 @@ impl RedisOutbox {
             redis,
             consumer: format!("{:016x}", u64::from_le_bytes(random.bytes())),
             entries: Mutex::default(),
+            served: Mutex::default(),
             lost: AtomicBool::new(false),
             is_away: AtomicBool::new(false),
             tidied_at: Mutex::default(),
@@ -62,6 +65,7 @@ impl RedisOutbox {
     ) -> Result<Vec<Message>, Failure> {
         self.entries().retain(|_, (_, until)| *until > now);
         self.relay(limit, now).await?;
+        self.acknowledge([]).await;
         for _ in 0..ROUNDS {
             let mut entries = self.read(limit).await?;
             if entries.is_empty() {
@@ -107,11 +111,10 @@ impl RedisOutbox {
         for id in &ids {
             add.arg(Uuid::from(*id).simple().to_string());
         }
-        let added = self.redis.invoke::<usize>(&add).await.and_then(|added| {
-            let all = added == ids.len();
-            if all { Ok(()) } else { Err((ErrorKind::Client, "the stream was lost").into()) }
-        });
-        added.inspect_err(|_| self.lost.store(true, Ordering::Relaxed))?;
+        let added: usize = self.redis.invoke(&add).await?;
+        if added < ids.len() {
+            return Err(RedisError::from((ErrorKind::Client, "the stream was lost")).into());
+        }
         if ids.len() > limit {
             tell_of_messages(&self.redis);
         }
@@ -196,22 +199,27 @@ impl RedisOutbox {
             }
         }
         done.extend(entry_of.into_values());
-        self.acknowledge(&done).await;
+        self.acknowledge(done).await;
         Ok(messages)
     }
 
-    /// Removes entries that have served. One that stays is found to be useless when it is read.
-    async fn acknowledge(&self, entries: &[String]) {
+    /// Removes entries that have served, now or with the next ones. One that stays all the same is
+    /// found to be of no use once it is taken over.
+    async fn acknowledge(&self, entries: impl IntoIterator<Item = String>) {
+        let mut entries: Vec<String> = entries.into_iter().collect();
+        entries.append(&mut self.served.lock().expect("no panic while held"));
         if entries.is_empty() {
             return;
         }
         let mut acknowledge = ACKNOWLEDGE.key(&self.stream);
         acknowledge.arg(GROUP);
-        for entry in entries {
+        for entry in &entries {
             acknowledge.arg(entry);
         }
         if let Err(error) = self.redis.invoke::<()>(&acknowledge).await {
             tracing::debug!(%error, "entries of the outbox's stream stay for now");
+            entries.truncate(LENGTH);
+            *self.served.lock().expect("no panic while held") = entries;
         }
     }
 
@@ -249,6 +257,8 @@ impl Outbox for RedisOutbox {
             Err(Failure::Store(error)) => return Err(OutboxError::new(error)),
             Err(Failure::Redis(error)) => error,
         };
+        // What was asked of it may have been done and not been answered.
+        self.lost.store(true, Ordering::Relaxed);
         if !self.is_away.swap(true, Ordering::Relaxed) {
             tracing::warn!(%error, "messages are not relayed over Redis but claimed in the database");
         }
@@ -263,7 +273,7 @@ impl Outbox for RedisOutbox {
     ) -> Result<(), OutboxError> {
         let entry = self.entries().remove(&id);
         self.database.settle(id, delivery, now).await?;
-        self.acknowledge(entry.map(|(entry, _)| entry).as_slice()).await;
+        self.acknowledge(entry.map(|(entry, _)| entry)).await;
         Ok(())
     }
 
