@@ -1,7 +1,7 @@
 //! What every drill of the matrix does around its fault.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ impl Drill<'_> {
     ///
     /// If it does not keep it.
     pub(crate) fn run(&self, plan: &Plan) {
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = alone();
         let start = Instant::now();
         println!("{} …", self.fault);
         let mut world = World::start(&self.setup);
@@ -106,10 +106,14 @@ impl Drill<'_> {
     }
 }
 
+/// Waits until no other drill runs: each of them has the machine to itself.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Lets a fault last.
 pub(crate) fn last(time: Duration) {
     thread::sleep(time);
 }
 
-/// One at a time: each of them has the machine to itself.
 static ALONE: Mutex<()> = Mutex::new(());

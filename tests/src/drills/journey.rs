@@ -64,7 +64,7 @@ pub(crate) fn journey(site: &Site, choices: &Choices) -> Option<Account> {
             site.violation(format!("sign-up: {} {}", reply.status, reply.text()));
             return None;
         }
-        Outcome::Unclear => return None,
+        Outcome::Unclear(_) => return None,
     }
     let account = Account {
         email,
@@ -105,7 +105,7 @@ impl Client<'_> {
         if self.choices.below(2) == 0 {
             self.sign_out()?;
         }
-        Ok(())
+        self.look()
     }
 
     fn activate(&mut self) -> Result<(), String> {
@@ -142,16 +142,14 @@ impl Client<'_> {
         self.sign_in()
     }
 
-    /// Whoever is signed in is shown, and whoever is not is refused.
+    /// Whoever is signed in is shown, and whoever is not any more is refused.
     fn look(&self) -> Result<(), String> {
-        let (reply, _) = self.insist(&Request::get("/me").bearer(&self.session().access))?;
-        if reply.status != 200 {
-            return Err(unexpected("a live session", &reply));
-        }
-        for ended in &self.account.ended {
-            let (reply, _) = self.insist(&Request::get("/me").bearer(&ended.access))?;
-            if reply.status != 401 {
-                return Err(unexpected("a session that was ended", &reply));
+        let live = self.account.session.iter().map(|session| (session, 200));
+        let ended = self.account.ended.iter().map(|session| (session, 401));
+        for (session, status) in live.chain(ended) {
+            let (reply, _) = self.insist(&Request::get("/me").bearer(&session.access))?;
+            if reply.status != status {
+                return Err(format!("{} instead of {status}: {}", reply.status, reply.text()));
             }
         }
         Ok(())

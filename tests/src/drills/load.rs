@@ -46,8 +46,8 @@ pub(crate) struct Figures {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Answered(Reply),
-    /// A 503, or no answer: it may have happened or not.
-    Unclear,
+    /// A 503, or no answer: it may have happened or not, and can be asked again after that time.
+    Unclear(Duration),
 }
 
 /// Clients that begin one account after the other.
@@ -127,7 +127,7 @@ impl Site {
                     seen.violations.push(format!("{name}: 503 without Retry-After"));
                 }
                 seen.failed += 1;
-                Outcome::Unclear
+                Outcome::Unclear(after(&reply))
             }
             Ok(reply) => {
                 if reply.status >= 500 {
@@ -137,13 +137,13 @@ impl Site {
             }
             Err(_) => {
                 seen.failed += 1;
-                Outcome::Unclear
+                Outcome::Unclear(PACE)
             }
         }
     }
 
-    /// The same, again and again on any server until there is an answer; with it, whether an earlier
-    /// try was unclear. None if there is none within `patience`.
+    /// The same, again and again on any server until there is an answer, no sooner than it is asked
+    /// to; with it, whether an earlier try was unclear. None if there is none within `patience`.
     pub(crate) fn insist(
         &self,
         choices: &Choices,
@@ -155,11 +155,14 @@ impl Site {
         let mut unclear = false;
         while start.elapsed() < patience {
             let port = self.ports[choices.below(self.ports.len())];
-            match self.ask(port, address, request.clone()) {
+            let wait = match self.ask(port, address, request.clone()) {
+                // What was counted and came to nothing stays counted.
+                Outcome::Answered(reply) if unclear && reply.status == 429 => after(&reply),
                 Outcome::Answered(reply) => return Some((reply, unclear)),
-                Outcome::Unclear => unclear = true,
-            }
-            thread::sleep(PACE);
+                Outcome::Unclear(wait) => wait,
+            };
+            unclear = true;
+            thread::sleep(wait);
         }
         None
     }
@@ -174,7 +177,7 @@ impl Site {
         for &port in self.ports() {
             until(PATIENCE, "every server signs in", || {
                 let asked = Request::post("/sign-in", &somebody.credentials());
-                let outcome = self.ask(port, &somebody.network, asked);
+                let outcome = self.ask(port, &self.stranger().1, asked);
                 matches!(outcome, Outcome::Answered(reply) if reply.status == 200)
             });
         }
@@ -219,6 +222,11 @@ impl Load {
         let accounts = self.clients.into_iter().map(JoinHandle::join);
         accounts.flat_map(|ended| ended.expect("a client does not panic")).collect()
     }
+}
+
+/// When a server that cannot serve now asks to be asked again.
+fn after(reply: &Reply) -> Duration {
+    Duration::from_secs(reply.header("retry-after").parse().unwrap_or(1))
 }
 
 /// The body of a sign-up or a sign-in.

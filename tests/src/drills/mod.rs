@@ -13,6 +13,7 @@ mod environment;
 mod instance;
 mod journey;
 mod kills;
+mod limits;
 mod load;
 mod mail_faults;
 mod postgres;
@@ -42,4 +43,5 @@ pub const DRILLS: &[Drill] = table![
     redis_faults::{stops, pauses, is_flushed, is_slow},
     mail_faults::{defers, rejects, stalls, drops_after_data},
     kills::{servers, workers},
+    limits::{hold},
 ];
