@@ -23,6 +23,8 @@ pub(crate) struct Revocations {
 struct State {
     revoked: HashMap<SessionId, Timestamp>,
     synced_at: Option<Timestamp>,
+    /// The latest revocation that a look has found.
+    newest: Option<Timestamp>,
     /// What others say they have revoked, and since when they say so.
     doubted: HashMap<SessionId, Instant>,
 }
@@ -60,7 +62,10 @@ impl Revocations {
         let mut state = self.lock();
         // What is said after the commit is true or false for any look that begins later.
         state.doubted.retain(|_, since| *since >= begun);
-        state.revoked.extend(revoked);
+        for (session, at) in revoked {
+            state.newest = state.newest.max(Some(at));
+            state.revoked.insert(session, at);
+        }
         let kept = self.kept;
         state.revoked.retain(|_, at| now.since(*at) <= kept);
         state.synced_at = Some(now);
@@ -68,8 +73,11 @@ impl Revocations {
 
     /// Since when the database has to be asked for what is not known yet at `now`.
     pub(crate) fn since(&self, now: Timestamp) -> Timestamp {
-        // A transaction commits some time after the instant that it writes down.
-        let known = self.lock().synced_at.map(|synced_at| synced_at.minus(COMMIT));
+        let state = self.lock();
+        // Whoever revokes writes down an instant of their own clock, which may be behind this one.
+        let known = state.newest.min(state.synced_at);
+        // A transaction commits some time after that instant.
+        let known = known.map(|known| known.minus(COMMIT));
         let all = self.oldest(now);
         known.map_or(all, |known| known.max(all))
     }
@@ -117,6 +125,22 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_ahead_hides_nothing() {
+        let revocations = Revocations::new(Duration::from_secs(600));
+        let session = SessionId::from(Uuid::from_u128(1));
+        let there = Timestamp::from_secs(1_000_000);
+        let here = there.plus(Duration::from_secs(300));
+        revocations.sync([], Instant::now(), here);
+        assert!(revocations.since(here) <= there);
+        revocations.sync([(session, there)], Instant::now(), here);
+        assert_eq!(revocations.since(here), there.minus(COMMIT));
+        // Nor does one that was, and goes right again.
+        revocations.sync([(session, here)], Instant::now(), here);
+        revocations.sync([], Instant::now(), there);
+        assert_eq!(revocations.since(there), there.minus(COMMIT));
+    }
 
     #[test]
     fn only_a_fresh_look_at_the_database_says_no() {

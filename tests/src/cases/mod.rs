@@ -8,6 +8,7 @@ mod browser;
 mod canaries;
 mod cancellation;
 mod client;
+mod clock_steps;
 mod command_line;
 mod cookie_jar;
 mod cookies;
@@ -129,6 +130,12 @@ pub const CASES: &[Case] = table![
         without_a_trusted_proxy_the_peer_is_the_client,
         behind_trusted_proxies_it_is_the_hop_before_them,
         its_name_is_kept_within_bounds,
+    },
+    clock_steps::{
+        who_is_signed_in_goes_on,
+        what_has_ended_stays_ended,
+        a_code_is_of_the_time_that_it_is,
+        mails_and_limits_wait_no_longer_than_the_step,
     },
     cookies::{
         each_has_exactly_its_attributes,
@@ -448,6 +455,7 @@ pub const COMPARISONS: &[Comparison] = table![
         what_is_wrong_is_said_in_one_sentence,
         a_reader_that_goes_away_is_no_fault,
     },
+    clock_steps::{an_instance_that_is_ahead_hears_of_revocations},
     deadlines::{
         what_takes_too_long_is_answered_in_time,
         a_paused_database_holds_up_nobody_and_is_used_again,
