@@ -52,6 +52,19 @@ pub(super) fn guesses_from_one_network_wait_longer_and_longer(apps: &[App]) {
     guess_from_one_network(&limited(&apps[0], |builder| builder));
 }
 
+pub(super) fn ones_own_success_clears_no_other_count(apps: &[App]) {
+    let config = behind_a_proxy(App::config()).sign_ins(12_u32);
+    let app = apps[0].beside(config, |builder| builder);
+    let (victim, own) = (app.user(), app.user());
+    for _ in 0..5 {
+        assert_eq!(guess(&app, &victim, HERE).status, 401);
+        assert_eq!(sign_in(&app, &own, HERE).status, 200);
+    }
+    assert_eq!(guess(&app, &victim, HERE).header("retry-after"), "1");
+    assert_eq!(sign_in(&app, &own, HERE).status, 200);
+    assert_eq!(sign_in(&app, &own, HERE).header("retry-after"), "60");
+}
+
 pub(super) fn a_refusal_is_the_same_for_somebody_and_nobody(apps: &[App]) {
     let app = limited(&apps[0], |builder| builder);
     let somebody = app.user();

@@ -427,6 +427,7 @@ pub const COMPARISONS: &[Comparison] = table![
         an_address_of_ipv6_is_its_subscribers_network,
         instances_share_every_budget_and_none_admits_more,
         guesses_from_one_network_wait_longer_and_longer,
+        ones_own_success_clears_no_other_count,
         a_refusal_is_the_same_for_somebody_and_nobody,
         spellings_of_a_name_share_its_budget,
         guesses_from_everywhere_slow_down_strangers_alone,
