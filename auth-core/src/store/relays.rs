@@ -61,37 +61,26 @@ impl Connection {
         until: Timestamp,
     ) -> Result<Vec<MessageRow>, StoreError> {
         macro_rules! sql {
-            ($these:literal) => {
+            ($ids:literal, $lock:literal) => {
                 concat!(
                     "UPDATE auth_messages SET due_at = $1, attempts = attempts + 1
                      WHERE id IN (SELECT id FROM auth_messages
                                   WHERE due_at <= $2 AND sent_at IS NULL AND failed_at IS NULL
-                                    AND id ",
-                    $these,
+                                    AND id IN (SELECT ",
+                    $ids,
+                    ")",
+                    $lock,
                     ") RETURNING id, kind, recipient, username, language, token, attempts,
                                  created_at, not_after"
                 )
             };
         }
-        let ids = ids.iter().map(|id| Uuid::from(*id));
-        Ok(match &mut self.0 {
-            #[cfg(feature = "postgres")]
-            super::Db::Postgres(handle, pace) => {
-                let ids: Vec<Uuid> = ids.collect();
-                let claim = query_as(sql!("= ANY($3) FOR UPDATE SKIP LOCKED"));
-                let claim = claim.bind(until).bind(now).bind(ids);
-                pace.limit(async { Ok(claim.fetch_all(handle.connection()).await?) }).await?
-            }
-            #[cfg(feature = "sqlite")]
-            super::Db::Sqlite(handle) => {
-                let ids: Vec<String> = ids.map(|id| id.simple().to_string()).collect();
-                query_as(sql!("IN (SELECT unhex(value) FROM json_each($3))"))
-                    .bind(until)
-                    .bind(now)
-                    .bind(Json(ids))
-                    .fetch_all(handle.connection())
-                    .await?
-            }
-        })
+        let ids: Vec<_> = ids.iter().map(|id| Uuid::from(*id).simple().to_string()).collect();
+        Ok(on!(
+            self,
+            |db, sql| query_as(sql).bind(until).bind(now).bind(Json(ids)).fetch_all(db).await?,
+            postgres: sql!("value::uuid FROM jsonb_array_elements_text($3)", " FOR UPDATE SKIP LOCKED"),
+            sqlite: sql!("unhex(value) FROM json_each($3)", "")
+        ))
     }
 }
