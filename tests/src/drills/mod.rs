@@ -13,6 +13,7 @@ mod environment;
 mod instance;
 mod journey;
 mod kills;
+mod life;
 mod limits;
 mod load;
 mod mail_faults;
@@ -43,5 +44,6 @@ pub const DRILLS: &[Drill] = table![
     redis_faults::{stops, pauses, is_flushed, is_slow},
     mail_faults::{defers, rejects, stalls, drops_after_data},
     kills::{servers, workers},
+    life::{is_asked_to_end},
     limits::{hold},
 ];
