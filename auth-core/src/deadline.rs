@@ -6,8 +6,14 @@ use crate::{Auth, Error, Result};
 
 impl Auth {
     /// Gives up on `work` when a request may wait no longer.
-    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let answered = timeout(self.0.config.request_timeout, work).await;
-        answered.unwrap_or(Err(Error::TimedOut))
+    ///
+    /// It boxes `work`: by value, each that passes it on would hold it twice, and a request that waits
+    /// all of that.
+    pub(crate) fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T>>,
+    ) -> impl Future<Output = Result<T>> {
+        let answer = timeout(self.0.config.request_timeout, Box::pin(work));
+        async { answer.await.unwrap_or(Err(Error::TimedOut)) }
     }
 }

@@ -107,3 +107,25 @@ impl Auth {
         if development { None } else { cors::reader(request.headers(), &self.0.config) }
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+    use crate::{Config, MasterSecret, Store, SystemRandom};
+
+    /// A flood is made of them: each holds what it waits in, once for the request and once for its
+    /// flow.
+    #[tokio::test]
+    async fn a_request_that_waits_takes_little_memory() {
+        let store = Store::sqlite("sqlite::memory:").await.unwrap();
+        let config = Config::new("http://127.0.0.1:8000").unwrap();
+        let secret = MasterSecret::generate(&SystemRandom);
+        let auth = Auth::builder(config, store, secret).build().await.unwrap();
+        let request = size_of_val(&auth.respond("/sign-in", Ok(Request::default())));
+        assert!(request <= 4 * 1024, "{request}");
+        for endpoint in Auth::endpoints() {
+            let flow = size_of_val(&*(endpoint.handler)(&auth, Request::default()));
+            assert!(flow <= 12 * 1024, "{}: {flow}", endpoint.path);
+        }
+    }
+}

@@ -41,24 +41,27 @@ impl Pace {
     }
 
     /// Gives up on what the server neither does nor ends in time: it is not there.
-    pub(super) async fn limit<T>(
+    pub(super) fn limit<T>(
         self,
         answer: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
+    ) -> impl Future<Output = Result<T, StoreError>> {
         let patience = match self {
             Self::Job => Duration::from_secs(60),
             Self::Request => PATIENCE,
         };
         // The server's own end of it says more, and leaves a connection that can be used.
-        within(patience + MARGIN, answer).await
+        within(patience + MARGIN, answer)
     }
 }
 
-pub(super) async fn within<T>(
+/// Boxes `answer`: by value, each that passes it on would hold it twice, and a request that waits all
+/// of that.
+pub(super) fn within<T>(
     patience: Duration,
     answer: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    timeout(patience, answer).await.unwrap_or_else(|_| Err(unanswered().into()))
+) -> impl Future<Output = Result<T, StoreError>> {
+    let answer = Box::pin(answer);
+    async move { timeout(patience, answer).await.unwrap_or_else(|_| Err(unanswered().into())) }
 }
 
 /// The options of a pool that survives a server which says nothing.
