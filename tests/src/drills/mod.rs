@@ -22,6 +22,7 @@ mod postgres_faults;
 mod process;
 mod redis;
 mod redis_faults;
+mod relays;
 mod report;
 mod smtp_sink;
 mod world;
@@ -46,4 +47,5 @@ pub const DRILLS: &[Drill] = table![
     kills::{servers, workers},
     life::{is_asked_to_end},
     limits::{hold},
+    relays::{lose_everything},
 ];
