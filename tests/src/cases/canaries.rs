@@ -75,13 +75,15 @@ impl<'a> Run<'a> {
         let smtp = format!("smtp://courier:{smtp_password}@127.0.0.1:{}", mail.port);
         let redis = env::var("REDIS_URL").unwrap_or_default();
         let format = if app.kind == StoreKind::Postgres { "json" } else { "text" };
+        // Services of one address would take each other's mails out of Redis.
+        let public_url = format!("https://{unique}-{}.example.com", std::process::id());
         let settings = [
             ("AUTH_DATABASE_URL", app.service_url()),
             ("AUTH_REDIS_URL", &redis),
             ("AUTH_SMTP_URL", &smtp),
             ("AUTH_SECRET", &secret),
             ("AUTH_PEPPER", &pepper),
-            ("AUTH_PUBLIC_URL", "https://auth.example.com"),
+            ("AUTH_PUBLIC_URL", &public_url),
             ("AUTH_MAIL_FROM", "Example <auth@auth.example.com>"),
             ("AUTH_PRODUCT_NAME", "Example"),
             ("AUTH_UNIFORM_TIME", "1ms"),
