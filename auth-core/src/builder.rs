@@ -223,7 +223,7 @@ impl Builder {
         let auth = Auth(Arc::new(Inner {
             keyring: Keyring::new(config.signing_key_lifetime, outlives),
             key_looks: SharedLook::default(),
-            revocations: Revocations::new(outlives),
+            revocations: Revocations::new(outlives + STEP),
             signals,
             config: Arc::new(config),
             clock,
@@ -309,5 +309,8 @@ const DOCUMENTATION: [&str; 5] = [
     "/docs/swagger-ui-bundle.js",
     "/docs/swagger-ui.css",
 ];
-/// What a clock may step by, forward and back again, and then some.
-const MARGIN: Duration = Duration::from_secs(6 * 60);
+/// What clocks may differ by, and then some.
+const MARGIN: Duration = Duration::from_secs(60);
+/// What a clock may step by, forward and back again: what is forgotten meanwhile stays so, while a key
+/// is looked up again.
+const STEP: Duration = Duration::from_secs(5 * 60);
