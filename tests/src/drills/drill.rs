@@ -49,6 +49,8 @@ impl Drill<'_> {
         let mut world = World::start(&self.setup);
         let tried = catch_unwind(AssertUnwindSafe(|| self.run_in(&mut world, plan)));
         if let Err(panic) = tried {
+            // Where Postgres is gone, nobody can tell; that it is gone is then what is told.
+            let _ = catch_unwind(AssertUnwindSafe(|| tell_what_happened(&world)));
             for instance in world.servers.iter_mut().chain(&mut world.workers) {
                 println!("{}", instance.process().last_words());
             }
@@ -103,6 +105,17 @@ impl Drill<'_> {
             let requests = figures.requests - before.requests;
             assert!(failed * 20 <= requests, "{failed} of {requests} requests failed");
         }
+    }
+}
+
+/// Prints what the service has written down, with the addresses that the failures name.
+fn tell_what_happened(world: &World) {
+    let events: Vec<(String,)> = world.postgres.rows(
+        "SELECT concat_ws(' ', e.occurred_at, u.email, e.kind, e.session_id, e.detail)
+         FROM auth_events e LEFT JOIN auth_users u ON u.id = e.user_id ORDER BY e.occurred_at",
+    );
+    for (event,) in events {
+        println!("{event}");
     }
 }
 

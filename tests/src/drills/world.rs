@@ -97,15 +97,17 @@ impl World {
         Site::new(ports, self.sink.clone(), plan)
     }
 
-    /// Brings forward what waits for a lease to run out, or for its next attempt.
+    /// Brings forward what waits for a lease to run out, for its next attempt, or to be handed out
+    /// anew.
     ///
     /// A courier that died holds its mails for five minutes, and a mail that failed waits for longer
     /// and longer: cases with a clock of their own test that, and nobody wants to wait here. What was
     /// claimed in the last five seconds is being sent and stays claimed.
     pub(crate) fn bring_mails_forward(&self) {
         self.postgres.execute(
-            "UPDATE auth_messages SET due_at = now()
-             WHERE sent_at IS NULL AND failed_at IS NULL AND due_at > now() + interval '1 s'
+            "UPDATE auth_messages SET due_at = least(due_at, now()), relayed_at = NULL
+             WHERE sent_at IS NULL AND failed_at IS NULL
+                 AND (due_at > now() + interval '1 s' OR relayed_at < now() - interval '5 s')
                  AND due_at NOT BETWEEN now() + interval '295 s' AND now() + interval '301 s'",
         );
     }
