@@ -64,7 +64,7 @@ impl RedisOutbox {
         until: Timestamp,
     ) -> Result<Vec<Message>, Failure> {
         self.entries().retain(|_, (_, until)| *until > now);
-        self.relay(limit, now).await?;
+        let has_room = self.relay(limit, now).await?;
         self.acknowledge([]).await;
         for _ in 0..ROUNDS {
             let mut entries = self.read(limit).await?;
@@ -72,18 +72,21 @@ impl RedisOutbox {
                 entries = self.take_over(limit).await?;
             }
             if entries.is_empty() {
-                return Ok(Vec::new());
+                if has_room {
+                    return Ok(Vec::new());
+                }
+                break;
             }
             let messages = self.lease(entries, now, until).await?;
             if !messages.is_empty() {
                 return Ok(messages);
             }
         }
-        Err(RedisError::from((ErrorKind::Client, "the stream is full of what is not due")).into())
+        Err(RedisError::from((ErrorKind::Client, "the stream is full of what is of no use")).into())
     }
 
-    /// Puts what is due into the stream.
-    async fn relay(&self, limit: usize, now: Timestamp) -> Result<(), Failure> {
+    /// Puts what is due into the stream, if there is room.
+    async fn relay(&self, limit: usize, now: Timestamp) -> Result<bool, Failure> {
         let mut prepare = PREPARE.key(&self.stream);
         let prepare = prepare.arg(GROUP).arg(KEPT.as_secs());
         let (is_new, length): (bool, usize) = self.redis.invoke(prepare).await?;
@@ -96,13 +99,13 @@ impl RedisOutbox {
                 .inspect_err(|_| self.lost.store(true, Ordering::Relaxed))?;
         }
         if room == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let room = i64::try_from(room).expect("it is small");
         let mut ids = connection.relay_messages(room, now, LOST_AFTER).await?;
         drop(connection);
         if ids.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         // By time.
         ids.sort();
@@ -118,7 +121,7 @@ impl RedisOutbox {
         if ids.len() > limit {
             tell_of_messages(&self.redis);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes entries that no consumer has had.

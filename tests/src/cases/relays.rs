@@ -68,10 +68,18 @@ pub(super) fn what_is_in_the_way_of_the_stream_is_in_nobodys_way(apps: &[App]) {
     assert_eq!(bag.deliveries(), each(3, 1));
     assert_nothing_is_left(&relaying, &namespace, 0);
 
-    let _: String = namespace.run(&["SET", &stream, "no stream"]);
+    let fill = "for i = 1, 1100 do redis.call('XADD', KEYS[1], '*', 'id', 'x') end";
+    namespace.run::<()>(&["EVAL", fill, "1", &stream]);
+    let hold = ["XREADGROUP", "GROUP", "couriers", "eve", "COUNT", "1100", "STREAMS", &stream, ">"];
+    namespace.run::<redis::Value>(&hold);
     enqueue_all(app, 3..5, "welcome");
     deliver(&[&relaying.auth]);
     assert_eq!(bag.deliveries(), each(5, 1));
+
+    let _: String = namespace.run(&["SET", &stream, "no stream"]);
+    enqueue_all(app, 5..7, "welcome");
+    deliver(&[&relaying.auth]);
+    assert_eq!(bag.deliveries(), each(7, 1));
 }
 
 pub(super) fn what_a_consumer_died_with_another_delivers(apps: &[App]) {
