@@ -111,5 +111,6 @@ const UNMATCHED: &str = "unmatched";
 /// The method of what could not be read.
 const UNREAD: &str = "unread";
 
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod tests;
