@@ -8,8 +8,6 @@ use serde_json::{Map, Value};
 
 use crate::auth::Inner;
 use crate::crypto::access_token::RESERVED;
-#[cfg(feature = "redis")]
-use crate::crypto::digest::Digest;
 use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::{HashMemory, PasswordHasher, Pepper};
@@ -195,7 +193,7 @@ impl Builder {
         let signals = Arc::new(Signals::default());
         #[cfg(feature = "redis")]
         let redis = match &redis {
-            Some(redis) => Some(Arc::new(RedisServer::new(redis, &namespace(&config))?)),
+            Some(redis) => Some(Arc::new(RedisServer::new(redis, &namespace(&config, &sealer))?)),
             None => None,
         };
         let outbox = outbox.unwrap_or_else(|| {
@@ -261,11 +259,12 @@ impl Builder {
     }
 }
 
-/// What distinguishes this service from others on the same Redis.
+/// What distinguishes this service from others on the same Redis, in development too, where all of
+/// them have one public URL.
 #[cfg(feature = "redis")]
-fn namespace(config: &Config) -> String {
-    let digest = Digest::of(config.issuer().as_bytes());
-    digest.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+fn namespace(config: &Config, sealer: &Sealer) -> String {
+    let digest = sealer.subject(format!("redis:{}", config.issuer()).as_bytes());
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn check_disabled(config: &Config) -> Result<(), ConfigError> {

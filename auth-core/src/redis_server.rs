@@ -40,7 +40,7 @@ impl Redis {
 
     /// Sets what every key starts with, by default `auth`.
     ///
-    /// The public URL follows, as a digest, so several services may share a server.
+    /// A digest of the public URL and the master secret follows, so several services may share a server.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
