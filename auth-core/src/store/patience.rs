@@ -76,8 +76,19 @@ pub(super) fn pool_options() -> PgPoolOptions {
                 if idle_for < HEARD { Ok(true) } else { answers(connection, MARGIN).await }
             })
         })
-        // Reads what is still to come, so that the next who takes the connection does not.
-        .after_release(|connection, _| Box::pin(answers(connection, PATIENCE)))
+        .after_release(|connection, _| Box::pin(comes_to_rest(connection)))
+}
+
+/// Reads what is still to come, so that the next who takes the connection does not, and ends the
+/// transaction that it may be in.
+///
+/// sqlx knows of a transaction once its beginning was answered. Whoever gives up before that leaves it
+/// open, and what the next ones write would be acknowledged and never committed.
+async fn comes_to_rest(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    match timeout(PATIENCE, sqlx::raw_sql("BEGIN; ROLLBACK").execute(connection)).await {
+        Ok(ended) => ended.map(|_| true),
+        Err(_) => Err(unanswered()),
+    }
 }
 
 async fn answers(connection: &mut PgConnection, patience: Duration) -> sqlx::Result<bool> {

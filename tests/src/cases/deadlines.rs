@@ -70,6 +70,27 @@ pub(super) fn connections_that_are_cut_off_are_replaced(apps: &[App]) {
     far.is_back_soon(&tokens.access);
 }
 
+pub(super) fn a_transaction_that_was_given_up_takes_in_nothing_else(apps: &[App]) {
+    let Some(far) = Far::of(&apps[0]) else { return };
+    let tokens = far.app.sign_in(&far.app.user());
+    far.use_all_connections(&tokens.access);
+
+    far.proxy.freeze();
+    let ending = json!({ "refresh_token": tokens.refresh });
+    let count = usize::try_from(CONNECTIONS).expect("there are a few");
+    for reply in far.app.race(count, |_| Request::post("/sign-out", &ending)) {
+        assert_problem(&reply, 503, "unavailable");
+    }
+    far.proxy.thaw();
+    far.is_back_soon(&tokens.access);
+
+    let reply = far.app.post("/access", json!({ "refresh_token": tokens.refresh }));
+    let next = App::tokens(&reply);
+    // What was answered is so for everybody.
+    let reply = apps[0].post("/access", json!({ "refresh_token": next.refresh }));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
 /// An instance that reaches its database over a network.
 struct Far {
     app: App,

@@ -463,6 +463,7 @@ pub const COMPARISONS: &[Comparison] = table![
         what_takes_too_long_is_answered_in_time,
         a_paused_database_holds_up_nobody_and_is_used_again,
         connections_that_are_cut_off_are_replaced,
+        a_transaction_that_was_given_up_takes_in_nothing_else,
     },
     deletion::{another_instance_is_told_within_a_second},
     differential::{the_same_requests_have_the_same_answers},
