@@ -143,11 +143,12 @@ impl fmt::Display for Error {
             }
             Self::NoPendingEnrolment => "No enrolment of this session awaits its first code.",
             Self::NotFound => "There is nothing here.",
-            Self::Outbox(_) | Self::Store(_) => "The service is not available. Try again later.",
+            // One text, or it might tell how far a request came, and so for whom.
+            Self::Outbox(_) | Self::Saturated | Self::Store(_) | Self::TimedOut => {
+                "The service is busy. Try again in a moment."
+            }
             Self::PayloadTooLarge => "The request body is too large.",
             Self::ReauthenticationRequired => "This takes a recent sign-in. Authenticate again.",
-            Self::Saturated => "The service is busy. Try again in a moment.",
-            Self::TimedOut => "The service took too long. Try again later.",
             Self::TooManyRequests { .. } => "Too many attempts. Try again later.",
             Self::TwoFactorAlreadyEnabled => "Two-factor authentication is on already.",
             Self::TwoFactorNotEnabled => "Two-factor authentication is not on.",
