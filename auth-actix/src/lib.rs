@@ -24,11 +24,14 @@
 //!         .route("/hello", web::get().to(hello))
 //!         .configure(auth_actix::mount("/api/auth", auth.clone()))
 //! };
-//! HttpServer::new(app).bind("127.0.0.1:8000")?.run().await
+//! HttpServer::new(app).h1_allow_half_closed(false).bind("127.0.0.1:8000")?.run().await
 //! # }
 //! ```
 //!
 //! Make [`Auth`] once, outside the factory: every worker then shares its connections and its limits.
+//!
+//! By default actix-web goes on with the request of a client that has gone away. Without half-closed
+//! connections it breaks off, and a password that nobody waits for any more is not hashed.
 
 use std::fmt;
 use std::future::Future;

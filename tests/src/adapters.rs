@@ -230,6 +230,7 @@ fn actix(auth: Auth, port: Port) -> Served {
                     .configure(auth_actix::development_mount(auth.clone()))
             };
             let server = HttpServer::new(app)
+                .h1_allow_half_closed(false)
                 .workers(1)
                 .disable_signals()
                 .listen(listener)

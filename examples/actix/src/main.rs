@@ -19,7 +19,7 @@ async fn main() -> Result<(), SettingsError> {
             .configure(auth_actix::mount(&mount, auth.clone()))
             .configure(auth_actix::development_mount(auth.clone()))
     };
-    let listening = HttpServer::new(app).bind(server.listen())?;
+    let listening = HttpServer::new(app).h1_allow_half_closed(false).bind(server.listen())?;
     server.announce();
     listening.shutdown_signal(server.drained()).shutdown_timeout(PATIENCE.as_secs()).run().await?;
     server.stop().await;
