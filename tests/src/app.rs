@@ -9,7 +9,7 @@ use auth_core::{Auth, Builder, Config, Mailbox, ManualClock, MasterSecret, Store
 use serde_json::Value;
 
 use crate::adapters::{Port, Served, block_on};
-use crate::client::{exchange, race};
+use crate::client::{abandon, exchange, race};
 use crate::databases::Database;
 use crate::{Adapter, Reply, Request, StoreKind, coverage};
 
@@ -218,6 +218,14 @@ impl App {
             coverage::record(self.adapter, self.kind, request, reply);
         }
         replies
+    }
+
+    /// Sends `n` requests over as many connections, and goes away without an answer; not counted as
+    /// having reached anything.
+    #[track_caller]
+    pub fn abandon(&self, n: usize, request: impl Fn(usize) -> Request) {
+        let bytes = |number| request(number).to_bytes(MOUNT, self.served.port);
+        abandon(self.served.port, &(0..n).map(bytes).collect::<Vec<_>>());
     }
 
     // Mail and database.

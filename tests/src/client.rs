@@ -190,6 +190,18 @@ pub(crate) fn attempt(port: u16, bytes: &[u8], patience: Duration) -> io::Result
     parse(&answer).map_err(|fault| end.err().unwrap_or_else(|| io::Error::other(fault)))
 }
 
+/// Sends all of `requests`, and hangs up before any answer.
+///
+/// # Panics
+///
+/// If the server does not listen, or does not read.
+pub(crate) fn abandon(port: u16, requests: &[Vec<u8>]) {
+    let mut streams: Vec<TcpStream> = requests.iter().map(|_| connect(port)).collect();
+    for (stream, request) in streams.iter_mut().zip(requests) {
+        send(stream, request);
+    }
+}
+
 fn connect(port: u16) -> TcpStream {
     open(port, PATIENCE).expect("the server listens")
 }

@@ -42,6 +42,7 @@ mod mutations;
 mod operators;
 mod operators_reading;
 mod outbox;
+mod overload;
 mod pages;
 mod password_change;
 mod password_reset;
@@ -237,6 +238,7 @@ pub const CASES: &[Case] = table![
         another_path_is_not_found,
         a_request_that_is_not_http_is_no_servers_error,
     },
+    overload::{who_goes_away_leaves_their_place},
     pages::{
         a_page_allows_its_own_script_and_style_and_nothing_else,
         a_browser_gets_a_page_and_a_program_json,
@@ -538,6 +540,7 @@ pub const COMPARISONS: &[Comparison] = table![
         dead_letters_are_tried_again_unless_their_link_is_lost,
         a_commit_elsewhere_wakes_a_courier,
     },
+    overload::{who_is_turned_away_learns_nothing},
     races_operators::{
         no_session_outlives_a_disabling,
         signing_everybody_out_stands_in_nobodys_way,
