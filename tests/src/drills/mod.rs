@@ -10,6 +10,7 @@
 mod audit;
 mod drill;
 mod environment;
+mod flood;
 mod instance;
 mod journey;
 mod kills;
@@ -45,6 +46,7 @@ pub const DRILLS: &[Drill] = table![
     redis_faults::{stops, pauses, is_flushed, is_slow},
     mail_faults::{defers, rejects, stalls, drops_after_data},
     kills::{servers, workers},
+    flood::{of_sign_ins},
     life::{is_asked_to_end},
     limits::{hold},
     relays::{lose_everything},
