@@ -74,11 +74,15 @@ impl Revocations {
     /// Since when the database has to be asked for what is not known yet at `now`.
     pub(crate) fn since(&self, now: Timestamp) -> Timestamp {
         let state = self.lock();
+        let all = self.oldest(now);
+        if state.synced_at.is_some_and(|synced_at| now < synced_at) {
+            // A clock that was ahead has let go of what matters again now that it is right.
+            return all;
+        }
         // Whoever revokes writes down an instant of their own clock, which may be behind this one.
         let known = state.newest.min(state.synced_at);
         // A transaction commits some time after that instant.
         let known = known.map(|known| known.minus(COMMIT));
-        let all = self.oldest(now);
         known.map_or(all, |known| known.max(all))
     }
 
@@ -140,6 +144,18 @@ mod tests {
         revocations.sync([(session, here)], Instant::now(), here);
         revocations.sync([], Instant::now(), there);
         assert_eq!(revocations.since(there), there.minus(COMMIT));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_has_all_looked_up_again() {
+        let revocations = Revocations::new(Duration::from_secs(600));
+        let [earlier, latest] = [1, 2].map(|n| SessionId::from(Uuid::from_u128(n)));
+        let now = Timestamp::from_secs(1_000_000);
+        let at = now.minus(Duration::from_secs(500));
+        revocations.sync([(earlier, at), (latest, now)], Instant::now(), now);
+        revocations.sync([], Instant::now(), now.plus(Duration::from_secs(300)));
+        assert_eq!(revocations.contains(earlier, now), None, "the token was good no longer");
+        assert!(revocations.since(now) <= at, "and now it is, but for that");
     }
 
     #[test]

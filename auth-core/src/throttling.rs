@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::auth::Inner;
+use crate::auth::{CurrentSession, Inner};
 use crate::limits::{Attempt, Network, Refusal, Turn};
 use crate::model::Account;
 use crate::policy::throttle::Throttle;
@@ -64,18 +64,32 @@ impl Auth {
         }
     }
 
-    /// The same for who is signed in: what strangers do does not keep them from it.
-    pub(crate) async fn count_own_password(
-        &self,
-        account: &Account,
-        client: &Client,
-    ) -> Result<Turn> {
-        let attempt = self.passwords_from(&account.email_canonical, Network::of(client.address));
-        let turn = self.turn(&attempt).await?;
-        match self.0.limiter.count(&[attempt], self.now()).await? {
+    /// The same for who is signed in: what strangers do does not keep them from it. Whoever has stolen
+    /// the session takes it along from network to network, and its count with it.
+    pub(crate) async fn count_own_password(&self, session: &CurrentSession) -> Result<Turn> {
+        let (account, client) = (session.account(), &session.client);
+        let from_here = self.passwords_from(&account.email_canonical, Network::of(client.address));
+        let turn = self.turn(&from_here).await?;
+        let in_session = Attempt::new(
+            self.0.limiter.subjects.passwords_in(session.id()),
+            Throttle::Backoff { free: self.0.config.wrong_passwords },
+        );
+        match self.0.limiter.count(&[from_here, in_session], self.now()).await? {
             Ok(()) => Ok(turn),
             Err(refusal) => Err(self.refuse(refusal, Limit::WrongPasswords, client).await?),
         }
+    }
+
+    /// Forgets the wrong passwords of who is signed in and has given the right one.
+    pub(crate) async fn forget_own_passwords(
+        &self,
+        connection: &mut Connection,
+        session: &CurrentSession,
+    ) -> Result<()> {
+        let network = Network::of(session.client.address);
+        let mut forgotten = self.passwords_of(session.account(), network);
+        forgotten.push(self.0.limiter.subjects.passwords_in(session.id()));
+        self.0.limiter.forget(connection, &forgotten, None, self.now()).await
     }
 
     /// Forgets the wrong passwords of a user who has given the right one.

@@ -88,11 +88,11 @@ impl Auth {
         password: Password,
         failure: EventKind,
     ) -> Result<()> {
-        let _turn = self.count_own_password(session.account(), &session.client).await?;
+        let _turn = self.count_own_password(session).await?;
         match self.check_password(Some(session.account()), password).await {
             Ok(()) => {
                 let mut connection = self.0.store.write().await?;
-                self.forget_passwords(&mut connection, session.account(), &session.client).await
+                self.forget_own_passwords(&mut connection, session).await
             }
             Err(Error::InvalidCredentials) => {
                 self.note(&session.client, failure, |event| {

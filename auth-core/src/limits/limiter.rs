@@ -91,8 +91,8 @@ impl Limiter {
         Ok(Err(Refusal { subject: waiting.subject, retry_after, is_news }))
     }
 
-    /// Forgets the attempts of two or four subjects, and remembers a mark until an instant, if the
-    /// transaction of `connection` commits.
+    /// Forgets the attempts of up to five subjects, or of two or four and remembers a mark until an
+    /// instant, if the transaction of `connection` commits.
     pub(crate) async fn forget(
         &self,
         connection: &mut Connection,

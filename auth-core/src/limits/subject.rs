@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Limit;
+use crate::SessionId;
 use crate::crypto::seal::Sealer;
 
 /// The network of a client, whose addresses are one to a limit: an IPv4 address, or the /64 of an
@@ -57,6 +58,11 @@ impl Subjects {
     /// The same from one network.
     pub(crate) fn passwords_from(&self, login: &str, network: Network) -> String {
         self.named("wrong_passwords_from", &[login, &network.to_string()])
+    }
+
+    /// The wrong passwords of who is signed in, in one session.
+    pub(crate) fn passwords_in(&self, session: SessionId) -> String {
+        self.named("wrong_passwords_in", &[&session.to_string()])
     }
 
     /// That a user has proven themselves from a network.

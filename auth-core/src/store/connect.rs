@@ -234,7 +234,12 @@ async fn acquire(pool: &sqlx::PgPool) -> Result<Db, StoreError> {
 
 #[cfg(feature = "postgres")]
 async fn begin(pool: &sqlx::PgPool, pace: Pace) -> Result<Db, StoreError> {
-    let tx = within(PATIENCE, async { Ok(pool.begin_with(pace.begin()).await?) }).await?;
+    // In a task of its own, which nobody gives up: sqlx rolls nothing back that is given up while it
+    // begins, and in a pool of the host's the next statements would be part of that transaction.
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(pace.begin()).await });
+    let begun = within(PATIENCE, async { Ok(begun.await) }).await?;
+    let tx = begun.map_err(|_| sqlx::Error::WorkerCrashed)??;
     Ok(Db::Postgres(Handle::Tx(tx), pace))
 }
 

@@ -134,12 +134,12 @@ impl Connection {
         Ok(told == 1)
     }
 
-    /// Forgets the attempts of two or four subjects.
+    /// Forgets the attempts of up to five subjects.
     pub(crate) async fn forget_limited(&mut self, subjects: &[String]) -> Result<(), StoreError> {
-        let sql = "DELETE FROM auth_limits WHERE subject IN ($1, $2, $3, $4)";
+        let sql = "DELETE FROM auth_limits WHERE subject IN ($1, $2, $3, $4, $5)";
         on!(self, |db| {
             let mut forgetting = query(sql);
-            for subject in subjects.iter().cycle().take(4) {
+            for subject in subjects.iter().cycle().take(5) {
                 forgetting = forgetting.bind(subject);
             }
             forgetting.execute(db).await?;
@@ -147,7 +147,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The same, and marks another until an instant.
+    /// The same of two or four, and marks another until an instant.
     pub(crate) async fn forget_and_mark(
         &mut self,
         subjects: &[String],

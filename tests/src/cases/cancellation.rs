@@ -6,12 +6,14 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
-use auth_core::{Activate, Client, Error, OneTimeToken, RefreshToken, SignUp};
+use auth_core::{Activate, Client, Error, OneTimeToken, RefreshToken, SignUp, Store};
+use sqlx::PgPool;
 
 use super::counting::rows;
-use crate::App;
 use crate::adapters::block_on;
+use crate::{App, StoreKind};
 
 pub(super) fn a_sign_up_is_whole_or_nothing(apps: &[App]) {
     let app = &apps[0];
@@ -89,6 +91,35 @@ pub(super) fn a_refresh_can_be_asked_for_again(apps: &[App]) {
     assert_eq!(rows(app, "auth_sessions WHERE revoked_at IS NULL"), 1);
 }
 
+/// Statements of later requests would be part of a transaction that nobody ends.
+pub(super) fn no_connection_stays_in_a_transaction(apps: &[App]) {
+    let app = &apps[0];
+    if app.kind == StoreKind::Sqlite {
+        // Its one writer is known to be free when the next request gets it.
+        return;
+    }
+    // A pool that a host makes knows nothing of what this crate's own one looks after.
+    let store = block_on(async {
+        let pool = PgPool::connect(app.service_url()).await.expect("Postgres answers");
+        Store::from_postgres(pool).await.expect("the schema is there")
+    });
+    let hosted = app.beside_on(store, App::config(), |builder| builder);
+    for auth in [&app.auth, &hosted.auth] {
+        let client = Client::default();
+        for points in 1.. {
+            let asking = auth.request_password_reset("nobody@example.org", &client);
+            let ended = block_on(until(points, asking));
+            let dropped = Instant::now();
+            while rows(app, IN_TRANSACTION) > 0 {
+                assert!(dropped.elapsed() < Duration::from_secs(5), "after {points} points");
+            }
+            if ended.is_some() {
+                break;
+            }
+        }
+    }
+}
+
 /// How many users, links and messages there are for an address, all of them at one instant.
 fn state(app: &App, email: &str) -> String {
     let mut texts = app.texts(&format!(
@@ -113,3 +144,6 @@ async fn until<F: Future>(points: usize, future: F) -> Option<F::Output> {
     })
     .await
 }
+
+const IN_TRANSACTION: &str = "pg_stat_activity WHERE datname = current_database()
+                              AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'";

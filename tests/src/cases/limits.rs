@@ -140,6 +140,28 @@ pub(super) fn who_is_signed_in_guesses_no_longer_than_others(apps: &[App]) {
     }
 }
 
+pub(super) fn a_session_that_moves_between_networks_takes_its_count_along(apps: &[App]) {
+    let app = limited(&apps[0], |builder| builder);
+    let person = app.user();
+    let [stolen, own] = [(); 2].map(|()| app.sign_in(&person).access);
+    let ask = |access: &str, number: u32, password: &str| {
+        let body = json!({ "password": password });
+        let request = Request::post("/reauthenticate", &body).bearer(access);
+        app.send(&request.header("X-Forwarded-For", &format!("198.51.100.{number}")))
+    };
+    for number in 0..5 {
+        assert_eq!(ask(&stolen, number, "certainly not hers").status, 401);
+    }
+    assert_eq!(ask(&stolen, 5, &person.password).header("retry-after"), "1");
+    assert_eq!(ask(&own, 6, &person.password).status, 200);
+    assert_eq!(ask(&stolen, 7, &person.password).status, 429);
+    app.clock.advance(Duration::from_secs(1));
+    assert_eq!(ask(&stolen, 8, &person.password).status, 200);
+    for number in 9..14 {
+        assert_eq!(ask(&stolen, number, "certainly not hers").status, 401);
+    }
+}
+
 pub(super) fn a_limit_that_is_reached_is_recorded_once(apps: &[App]) {
     let app = limited(&apps[0], |builder| builder);
     let person = app.user();

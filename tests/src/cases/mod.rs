@@ -436,6 +436,7 @@ pub const COMPARISONS: &[Comparison] = table![
         right_passwords_that_come_at_once_are_all_let_in,
         wrong_passwords_that_come_at_once_are_no_more_than_those_in_turn,
         who_is_signed_in_guesses_no_longer_than_others,
+        a_session_that_moves_between_networks_takes_its_count_along,
         a_limit_that_is_reached_is_recorded_once,
         what_is_forgotten_is_deleted,
     },
@@ -449,6 +450,7 @@ pub const COMPARISONS: &[Comparison] = table![
         a_sign_up_is_whole_or_nothing,
         an_activation_is_whole_or_nothing,
         a_refresh_can_be_asked_for_again,
+        no_connection_stays_in_a_transaction,
     },
     command_line::{
         a_user_is_created_changed_shut_out_and_deleted,
