@@ -53,7 +53,7 @@ impl Auth {
         let mut counted = limiter.count(&[from_here(), from_everywhere], now).await?;
         if counted.as_ref().is_err_and(|refusal| refusal.subject == everywhere) {
             // Nobody is known at the networks of nobody, which takes as long to find out.
-            let user = user.map_or_else(|| login.to_owned(), |user| user.to_string());
+            let user = user.map_or_else(|| format!("nobody:{login}"), |user| user.to_string());
             if limiter.is_marked(&limiter.subjects.known(&user, network), now).await? {
                 counted = limiter.count(&[from_here()], now).await?;
             }
