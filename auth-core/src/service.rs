@@ -8,7 +8,7 @@ use crate::http::{cors, cross_site};
 use crate::last_resort::without_panic;
 use crate::model::new_uuid;
 use crate::observation::{Observation, observed};
-use crate::{Auth, Endpoint, Error, Rejection, Request, Response, Result};
+use crate::{Auth, Endpoint, Error, Limit, Rejection, Request, Response, Result};
 
 impl Auth {
     /// What an adapter passes to [`respond`](Self::respond) for a path under the mount point that is
@@ -81,6 +81,10 @@ impl Auth {
         if let Some(row) = rows().find(|row| row.method == *method) {
             let cookies = SessionCookie::any(request.headers(), &self.0.config);
             cross_site::check(request.method(), request.headers(), cookies, &self.0.config)?;
+            let _entry = match row.limits.contains(&Limit::Hashing) {
+                true => Some(self.0.hashing.enter().await?),
+                false => None,
+            };
             self.count_request(row.limits, &self.client(&request)).await?;
             return (row.handler)(self, request).await;
         }

@@ -20,8 +20,13 @@ pub(crate) struct HashingPool {
     shared: Arc<Shared>,
     /// One for each job that runs or may wait in the queue.
     places: Arc<Semaphore>,
+    /// One for each request that is on its way to a job, or has had it.
+    entries: Arc<Semaphore>,
     patience: Duration,
 }
+
+/// For as long as it is kept, a request is one of those that may hash.
+pub(crate) type Entry = OwnedSemaphorePermit;
 
 /// There is no capacity for the job: it did not run, or broke off.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,6 +42,20 @@ impl HashingPool {
     pub(crate) fn for_this_machine(params: HashParams) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         Self::new(params, threads, threads * QUEUE_PER_THREAD, PATIENCE, LULL)
+    }
+
+    /// Waits until so few requests are on their way to a hash that this one will have its turn in time.
+    ///
+    /// What a flood asks of the database before and after its hashes would otherwise take so long
+    /// that requests give up in the middle, and nobody is answered.
+    ///
+    /// # Errors
+    ///
+    /// [`Saturated`] after half of the patience: the other half, at the least, is left for the rest.
+    pub(crate) async fn enter(&self) -> Result<Entry, Saturated> {
+        let entry = Arc::clone(&self.entries).acquire_owned();
+        let entry = tokio::time::timeout(self.patience / 2, entry).await;
+        entry.map_err(|_| Saturated)?.map_err(|_| Saturated)
     }
 
     /// Runs `work` on a thread of the pool, with the memory of that thread.
@@ -84,7 +103,9 @@ impl HashingPool {
             lull,
         });
         let (threads, queue) = (threads.max(1), queue.max(1));
-        let pool = Self { shared, places: Arc::new(Semaphore::new(threads + queue)), patience };
+        let [places, entries] =
+            [threads + queue, threads * ENTRIES_PER_THREAD].map(|n| Arc::new(Semaphore::new(n)));
+        let pool = Self { shared, places, entries, patience };
         for number in 1..=threads {
             let shared = Arc::clone(&pool.shared);
             thread::Builder::new()
@@ -205,6 +226,9 @@ impl<T: Send, W: FnOnce(&mut HashMemory) -> T + Send> Run for Task<T, W> {
 }
 
 const QUEUE_PER_THREAD: usize = 4;
+/// More than have places, so that a thread that is done finds the next job: what comes before it takes
+/// time too.
+const ENTRIES_PER_THREAD: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// After how long without work a thread gives its memory back. Taking it again costs some
 /// milliseconds: who hashes more rarely than this does not notice.
@@ -338,6 +362,20 @@ mod tests {
         while idle.run(|memory| memory.is_held()).await == Ok(true) {
             thread::yield_now();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_requests_enter_and_the_others_wait_for_half_of_the_patience() {
+        let pool = pool(1, 1, Duration::from_secs(60));
+        let mut entered = Vec::new();
+        for _ in 0..ENTRIES_PER_THREAD {
+            entered.push(pool.enter().await.unwrap());
+        }
+        let start = tokio::time::Instant::now();
+        assert_eq!(pool.enter().await.err(), Some(Saturated));
+        assert_eq!(start.elapsed().as_secs(), 30);
+        entered.pop();
+        assert!(pool.enter().await.is_ok());
     }
 
     #[tokio::test]
