@@ -1,9 +1,9 @@
 //! Drills: a whole deployment of real processes, clients that use it, and something that fails.
 //!
 //! They take minutes, so they run when `tests/run --drills` asks for them. Each starts a Postgres, a
-//! Redis, a mail server, the example servers and workers of its own ([`world`]), lets clients use
-//! them ([`load`], [`journey`]), breaks something, and then holds the service to all that it has
-//! promised ([`audit`]). What comes out is a row of a table ([`report`]).
+//! Redis, a mail server, the example servers and workers of its own (`world`), lets clients use
+//! them (`load`, `journey`), breaks something, and then holds the service to all that it has
+//! promised (`audit`). What comes out is a row of a table (`report`).
 //!
 //! To add a drill, write a function of a [`Plan`] in a file of its own and name it in [`DRILLS`].
 
