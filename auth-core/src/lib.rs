@@ -132,6 +132,9 @@ mod email_address;
 mod error;
 mod event;
 mod flows;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hooks;
 mod http;
 mod language;

@@ -73,10 +73,16 @@ pub(crate) enum AccessTokenError {
 /// and refused by [`verify`].
 pub(crate) fn sign(claims: &Claims, key: &SigningKey) -> AccessToken {
     let header = json!({ "alg": ALG, "typ": TYP, "kid": key.kid() });
-    let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
-    token.push('.');
-    URL_SAFE_NO_PAD.encode_string(payload(claims).to_string(), &mut token);
-    let signature = key.sign(token.as_bytes());
+    let mut message = URL_SAFE_NO_PAD.encode(header.to_string());
+    message.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload(claims).to_string(), &mut message);
+    sign_message(message, key)
+}
+
+/// Makes a token of a header and a payload that are encoded already.
+pub(crate) fn sign_message(message: String, key: &SigningKey) -> AccessToken {
+    let signature = key.sign(message.as_bytes());
+    let mut token = message;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     AccessToken::new(token)
