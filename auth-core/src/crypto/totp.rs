@@ -48,7 +48,9 @@ pub(crate) fn secret_from_base32(text: &TotpSecret) -> Option<Zeroizing<Vec<u8>>
     let upper = Zeroizing::new(letters.trim_end_matches('=').to_ascii_uppercase());
     let secret = Secret::try_from_base32(&*upper).ok()?;
     let secret = Zeroizing::new(secret.as_ref().to_vec());
-    (10..=64).contains(&secret.len()).then_some(secret)
+    // A letter that is not part of any byte was lost or added on the way.
+    let is_whole = upper.len() == (8 * secret.len()).div_ceil(5);
+    (is_whole && (10..=64).contains(&secret.len())).then_some(secret)
 }
 
 /// Returns the provisioning URI that an app reads from the [QR code](qr_code).
@@ -202,6 +204,28 @@ mod tests {
         let secret = generate_secret(&SeededRandom::new(1));
         let shown = secret_base32(secret.as_slice());
         assert!(!shown.expose().contains('=') && shown.expose().len() == 32);
+    }
+
+    #[test]
+    fn a_secret_is_read_whole_in_every_spelling_or_not_at_all() {
+        let read = |text: &str| secret_from_base32(&text.into()).map(|secret| secret.to_vec());
+        for text in [
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+            "gezd gnbv-gy3t qojq gezd gnbv gy3t qojq",
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ========",
+        ] {
+            assert_eq!(read(text).as_deref(), Some(&SECRET[..]), "{text}");
+        }
+        // Of other lengths, not every secret fills its last letter.
+        for (letters, bytes) in [(16, Some(10)), (18, Some(11)), (103, Some(64))] {
+            assert_eq!(read(&"A".repeat(letters)).map(|secret| secret.len()), bytes, "{letters}");
+        }
+        for letters in [0, 8, 15, 17, 19, 22, 25, 104, 1_000] {
+            assert_eq!(read(&"A".repeat(letters)), None, "{letters}");
+        }
+        for text in ["GEZDGNBVGY3TQOJ1", "GEZDGNBVGY3TQOJ\u{131}", "GEZDGNBV=Y3TQOJQ"] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]
