@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection, FromRow};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::environment::{Tools, give_to_servers};
 use super::process::{PATIENCE, Paused, Process, free_port, until};
@@ -98,16 +98,11 @@ impl Postgres {
         [Paused::new(&ids), postmaster]
     }
 
-    /// Takes every connection that the servers' role can still have.
-    pub(crate) fn take_connections(&self) -> Vec<PgConnection> {
+    /// Has somebody else hold every connection that servers can have, and take away theirs, for that
+    /// long.
+    pub(crate) fn starve(&self, time: Duration) {
         let url = format!("{}?application_name=hog", self.url());
-        block_on(async {
-            let mut taken = Vec::new();
-            while let Ok(connection) = PgConnection::connect(&url).await {
-                taken.push(connection);
-            }
-            taken
-        })
+        block_on(starve(&self.admin_url("postgres"), &url, time)).expect("the superuser is let in");
     }
 
     fn wait_until_ready(&self, database: &str) {
@@ -134,6 +129,23 @@ where
     let rows = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut connection).await?;
     connection.close().await?;
     Ok(rows)
+}
+
+async fn starve(admin_url: &str, url: &str, time: Duration) -> sqlx::Result<()> {
+    let start = Instant::now();
+    // From before: those who try without end are in the way even where places are reserved.
+    let mut admin = PgConnection::connect(admin_url).await?;
+    let mut taken = Vec::new();
+    while start.elapsed() < time {
+        let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                         WHERE usename = 'app' AND application_name <> 'hog'";
+        sqlx::raw_sql(terminate).execute(&mut admin).await?;
+        while let Ok(connection) = PgConnection::connect(url).await {
+            taken.push(connection);
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+    Ok(())
 }
 
 async fn pause(url: &str, postmaster: u32) -> sqlx::Result<(Paused, Vec<i32>)> {

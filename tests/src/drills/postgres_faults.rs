@@ -1,7 +1,7 @@
 //! Postgres fails, in each of its ways.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::drill::{Drill, last};
 use super::environment::Plan;
@@ -72,18 +72,7 @@ pub(super) fn is_read_only(plan: &Plan) {
 /// Somebody else has every connection, and who had one has lost it.
 pub(super) fn is_out_of_connections(plan: &Plan) {
     Drill {
-        run: &|world| {
-            let mut hog = Vec::new();
-            let start = Instant::now();
-            while start.elapsed() < plan.fault() {
-                world.postgres.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                     WHERE usename = 'app' AND application_name <> 'hog'",
-                );
-                hog.extend(world.postgres.take_connections());
-                last(Duration::from_millis(250));
-            }
-        },
+        run: &|world| world.postgres.starve(plan.fault()),
         ..Drill::of("Postgres out of connections")
     }
     .run(plan);
