@@ -8,6 +8,7 @@ use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::seal::Sealer;
+use crate::crypto::verified_tokens::VerifiedTokens;
 use crate::event::Origin;
 use crate::hooks::Hooks;
 use crate::http::client_address::client_address;
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) hasher: Arc<PasswordHasher>,
     pub(crate) keyring: Keyring,
     pub(crate) key_looks: SharedLook,
+    pub(crate) verified: VerifiedTokens,
     pub(crate) revocations: Revocations,
     pub(crate) signals: Arc<Signals>,
     pub(crate) hooks: Hooks,

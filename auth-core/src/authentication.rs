@@ -1,10 +1,14 @@
 //! Who is calling: from the headers of a request to a user.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use crate::auth::{CurrentSession, Inner};
 use crate::crypto::access_token::{AccessTokenError, Claims, Expected, verify};
+use crate::crypto::digest::Digest;
+use crate::crypto::verified_tokens::VerifiedToken;
 use crate::http::credentials::{self, Delivery};
 use crate::observation::note_user;
 use crate::{
@@ -107,8 +111,8 @@ impl Auth {
             user_id: claims.sub.into(),
             session_id,
             authenticated_at: Timestamp::from_secs(claims.auth_time),
-            methods: claims.amr,
-            claims: claims.extra,
+            methods: claims.amr.clone(),
+            claims: claims.extra.clone(),
             expires_at: Timestamp::from_secs(claims.exp),
         })
     }
@@ -145,16 +149,11 @@ impl Auth {
         found.map(|(token, _)| token).ok_or(Error::Unauthenticated)
     }
 
-    pub(crate) async fn verify(&self, token: &AccessToken, now: Timestamp) -> Result<Claims> {
-        let Inner { config, keyring, .. } = &*self.0;
-        let issuer = config.issuer();
-        let expected =
-            Expected { issuer: &issuer, audience: &config.audience, leeway_secs: LEEWAY_SECS };
-        let check = || verify(token.expose(), &expected, now, |kid| keyring.verifying(kid, now));
-        let mut result = check();
-        if result == Err(AccessTokenError::UnknownKey) {
+    pub(crate) async fn verify(&self, token: &AccessToken, now: Timestamp) -> Result<Arc<Claims>> {
+        let mut result = self.check(token, now);
+        if result.as_ref().is_err_and(|error| *error == AccessTokenError::UnknownKey) {
             self.look_for_key().await?;
-            result = check();
+            result = self.check(token, now);
         }
         result.map_err(|reason| {
             // Each token comes to that end, most of them in the hands of an honest client.
@@ -165,6 +164,34 @@ impl Auth {
             }
             Error::Unauthenticated
         })
+    }
+
+    /// Verifies a token's signature, unless it was verified before, and checks everything else.
+    fn check(&self, token: &AccessToken, now: Timestamp) -> Result<Arc<Claims>, AccessTokenError> {
+        let Inner { config, keyring, verified, .. } = &*self.0;
+        let token = token.expose();
+        let digest = Digest::of(token.as_bytes());
+        if let Some(known) = verified.get(&digest) {
+            if keyring.verifies(&known.kid, now) {
+                known.claims.hold_at(now, LEEWAY_SECS)?;
+                return Ok(known.claims);
+            }
+            verified.remove(&digest);
+        }
+        let issuer = config.issuer();
+        let expected =
+            Expected { issuer: &issuer, audience: &config.audience, leeway_secs: LEEWAY_SECS };
+        let mut signed_by = None;
+        let claims = verify(token, &expected, now, |kid| {
+            signed_by = Some(Arc::from(kid));
+            keyring.verifying(kid, now)
+        })?;
+        let claims = Arc::new(claims);
+        if let Some(kid) = signed_by {
+            let known = VerifiedToken { claims: Arc::clone(&claims), kid };
+            verified.insert(&digest, token.len(), known);
+        }
+        Ok(claims)
     }
 }
 

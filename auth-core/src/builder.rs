@@ -12,6 +12,7 @@ use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::{HashMemory, PasswordHasher, Pepper};
 use crate::crypto::seal::{MasterSecret, Sealer};
+use crate::crypto::verified_tokens::VerifiedTokens;
 use crate::error::BuildError;
 use crate::hooks::{Claims, Hooks, RegistrationPolicy, SignUpHook};
 use crate::limits::Limiter;
@@ -221,6 +222,7 @@ impl Builder {
         let auth = Auth(Arc::new(Inner {
             keyring: Keyring::new(config.signing_key_lifetime, outlives),
             key_looks: SharedLook::default(),
+            verified: VerifiedTokens::default(),
             revocations: Revocations::new(outlives + STEP),
             signals,
             config: Arc::new(config),

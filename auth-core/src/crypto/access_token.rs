@@ -95,7 +95,7 @@ pub(crate) fn verify(
     token: &str,
     expected: &Expected<'_>,
     now: Timestamp,
-    key_of: impl Fn(&str) -> Option<VerifyingKey>,
+    key_of: impl FnOnce(&str) -> Option<VerifyingKey>,
 ) -> Result<Claims, AccessTokenError> {
     if token.len() > MAX_BYTES {
         return Err(AccessTokenError::Shape);
@@ -116,14 +116,22 @@ pub(crate) fn verify(
 
     let payload = json_object::parse(&payload).ok_or(AccessTokenError::Claims)?;
     let claims = claims(payload, expected)?;
-    let leeway = expected.leeway_secs.clamp(0, MAX_LEEWAY_SECS);
-    if now.secs() >= claims.exp + leeway {
-        return Err(AccessTokenError::Expired);
-    }
-    if claims.nbf.max(claims.iat) > now.secs() + leeway {
-        return Err(AccessTokenError::NotYetValid);
-    }
+    claims.hold_at(now, expected.leeway_secs)?;
     Ok(claims)
+}
+
+impl Claims {
+    /// Checks what the token asserts about time; clocks may differ by `leeway_secs`.
+    pub(crate) fn hold_at(&self, now: Timestamp, leeway_secs: i64) -> Result<(), AccessTokenError> {
+        let leeway = leeway_secs.clamp(0, MAX_LEEWAY_SECS);
+        if now.secs() >= self.exp + leeway {
+            return Err(AccessTokenError::Expired);
+        }
+        if self.nbf.max(self.iat) > now.secs() + leeway {
+            return Err(AccessTokenError::NotYetValid);
+        }
+        Ok(())
+    }
 }
 
 fn payload(claims: &Claims) -> Value {

@@ -13,6 +13,10 @@ impl Digest {
         Self(Sha256::digest(token).into())
     }
 
+    pub(crate) fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -44,13 +44,19 @@ impl Keyring {
         self.published(now).find(|key| key.kid() == kid)
     }
 
+    /// Whether [`verifying`](Self::verifying) finds a key of that id.
+    pub(crate) fn verifies(&self, kid: &str, now: Timestamp) -> bool {
+        let keys = self.keys();
+        let index = keys.iter().position(|key| key.signing.kid() == kid);
+        index.is_some_and(|index| !retired(successor(&keys, index), self.overlap, now))
+    }
+
     /// Every key that a verifier may meet, that of the near future included.
     pub(crate) fn published(&self, now: Timestamp) -> impl Iterator<Item = VerifyingKey> + use<> {
         let (keys, overlap) = (self.keys(), self.overlap);
         (0..keys.len()).filter_map(move |index| {
-            let successor = keys.get(index + 1).map(|next| next.active_from);
             let key = &keys[index].signing;
-            (!retired(successor, overlap, now)).then(|| key.verifying_key())
+            (!retired(successor(&keys, index), overlap, now)).then(|| key.verifying_key())
         })
     }
 
@@ -91,6 +97,11 @@ impl Keyring {
     fn keys(&self) -> Arc<[Key]> {
         Arc::clone(&self.keys.read().expect("no panic while held"))
     }
+}
+
+/// When the key after that one takes over.
+fn successor(keys: &[Key], index: usize) -> Option<Timestamp> {
+    keys.get(index + 1).map(|next| next.active_from)
 }
 
 fn retired(successor_from: Option<Timestamp>, overlap: Duration, now: Timestamp) -> bool {
@@ -134,8 +145,11 @@ mod tests {
         assert!(ring.verifying(&second_kid, before).is_some());
         assert_eq!(ring.signing(handover).unwrap().kid(), second_kid);
         assert!(ring.verifying(&first_kid, handover.plus(OVERLAP)).is_some());
+        assert!(ring.verifies(&first_kid, handover.plus(OVERLAP)));
         let after = handover.plus(OVERLAP).plus(Duration::from_secs(1));
         assert!(ring.verifying(&first_kid, after).is_none());
+        assert!(!ring.verifies(&first_kid, after) && ring.verifies(&second_kid, after));
+        assert!(!ring.verifies("unknown", after));
         assert_eq!(ring.published(after).count(), 1);
     }
 

@@ -9,3 +9,4 @@ pub(crate) mod password;
 pub(crate) mod refresh_token;
 pub(crate) mod seal;
 pub(crate) mod totp;
+pub(crate) mod verified_tokens;
