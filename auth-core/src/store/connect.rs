@@ -6,7 +6,7 @@ use std::time::Instant;
 use sqlx::migrate::MigrateError;
 
 #[cfg(feature = "postgres")]
-use super::patience::{Pace, pool_options, within};
+use super::patience::{Lent, Pace, pool_options, within};
 use super::{Connection, Db, Handle, Tx};
 
 /// The database that holds the users.
@@ -229,7 +229,7 @@ impl Store {
 async fn acquire(pool: &sqlx::PgPool) -> Result<Db, StoreError> {
     // A pool of the host's may have more patience.
     let connection = within(PATIENCE, async { Ok(pool.acquire().await?) }).await?;
-    Ok(Db::Postgres(Handle::Alone(connection), Pace::Request))
+    Ok(Db::Postgres(Handle::Alone(Lent::new(connection)), Pace::Request))
 }
 
 #[cfg(feature = "postgres")]

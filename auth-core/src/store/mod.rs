@@ -33,7 +33,9 @@ mod username_holds;
 mod users;
 
 use std::fmt;
+use std::ops::DerefMut;
 
+#[cfg(feature = "sqlite")]
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, Transaction};
 
@@ -48,7 +50,7 @@ pub(crate) use imports::WholeUser;
 pub(crate) use messages::{MessageFilter, MessageRow};
 pub(crate) use one_time_tokens::{NewEmail, NewToken, Purpose};
 #[cfg(feature = "postgres")]
-use patience::Pace;
+use patience::{Lent, Pace};
 pub(crate) use sessions::{Authenticated, NewSession, Renewal, Rotated, Rotation};
 pub(crate) use signing_keys::KeyRow;
 pub(crate) use two_factor::{EnrolmentRow, NewChallenge};
@@ -63,17 +65,17 @@ pub struct Tx(Connection);
 
 enum Db {
     #[cfg(feature = "postgres")]
-    Postgres(Handle<sqlx::Postgres>, Pace),
+    Postgres(Handle<sqlx::Postgres, Lent>, Pace),
     #[cfg(feature = "sqlite")]
-    Sqlite(Handle<sqlx::Sqlite>),
+    Sqlite(Handle<sqlx::Sqlite, PoolConnection<sqlx::Sqlite>>),
 }
 
-enum Handle<DB: Database> {
-    Alone(PoolConnection<DB>),
+enum Handle<DB: Database, Alone> {
+    Alone(Alone),
     Tx(Transaction<'static, DB>),
 }
 
-impl<DB: Database> Handle<DB> {
+impl<DB: Database, Alone: DerefMut<Target = DB::Connection>> Handle<DB, Alone> {
     fn connection(&mut self) -> &mut DB::Connection {
         match self {
             Self::Alone(connection) => connection,
