@@ -293,9 +293,7 @@ impl Unit<'_> {
     pub(crate) async fn commit(self) -> Result<()> {
         let Self { auth, mut tx, messages, revoked, events, .. } = self;
         auth.0.outbox.stage(&mut tx, &messages).await?;
-        for event in &events {
-            tx.connection().insert_event(event).await?;
-        }
+        tx.connection().insert_events(&events).await?;
         if let Some(user) = events.iter().find_map(|event| event.user_id) {
             note_user(user, None);
         }

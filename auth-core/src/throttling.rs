@@ -20,11 +20,17 @@ impl Auth {
             let Some(throttle) = limit.of_requests(&self.0.config) else { continue };
             let limiter = &self.0.limiter;
             let attempt = Attempt::new(limiter.subjects.requests(limit, network), throttle);
-            if let Err(refusal) = limiter.count(&[attempt], now).await? {
+            if let Err(refusal) = limiter.count(&[attempt], None, now).await? {
                 return Err(self.refuse(refusal, limit, client).await?);
             }
         }
         Ok(())
+    }
+
+    /// Waits until so few attempts at the password of `login` are under way from the client's network
+    /// that this one may be; it is until the turn is dropped.
+    pub(crate) async fn turn_at_password(&self, login: &str, client: &Client) -> Result<Turn> {
+        self.turn(&self.passwords_from(login, Network::of(client.address))).await
     }
 
     /// Counts an attempt at the password of `login`, which `user` has if anybody does, before anybody
@@ -34,32 +40,33 @@ impl Auth {
     /// else, and then neither the networks that the user is known at, nor who is signed in. `login` is
     /// what was typed, in its canonical form: guesses at a user's name and at their address are counted
     /// apart, or a delay would tell that they belong together.
-    ///
-    /// The attempt is under way until the turn is dropped.
     pub(crate) async fn count_password(
         &self,
+        mut connection: Connection,
         login: &str,
         user: Option<UserId>,
         client: &Client,
-    ) -> Result<Turn> {
+    ) -> Result<()> {
         let limiter = &self.0.limiter;
         let network = Network::of(client.address);
         let from_here = || self.passwords_from(login, network);
-        let turn = self.turn(&from_here()).await?;
         let now = self.now();
         let everywhere = limiter.subjects.passwords(login);
         let free = self.0.config.wrong_passwords.saturating_mul(NETWORKS);
         let from_everywhere = Attempt::new(everywhere.clone(), Throttle::Backoff { free });
-        let mut counted = limiter.count(&[from_here(), from_everywhere], now).await?;
+        let both = [from_here(), from_everywhere];
+        let mut counted = limiter.count(&both, Some(&mut connection), now).await?;
         if counted.as_ref().is_err_and(|refusal| refusal.subject == everywhere) {
             // Nobody is known at the networks of nobody, which takes as long to find out.
             let user = user.map_or_else(|| format!("nobody:{login}"), |user| user.to_string());
-            if limiter.is_marked(&limiter.subjects.known(&user, network), now).await? {
-                counted = limiter.count(&[from_here()], now).await?;
+            let known = limiter.subjects.known(&user, network);
+            if connection.is_marked(&known, now).await? {
+                counted = limiter.count(&[from_here()], Some(&mut connection), now).await?;
             }
         }
+        drop(connection);
         match counted {
-            Ok(()) => Ok(turn),
+            Ok(()) => Ok(()),
             Err(refusal) => Err(self.refuse(refusal, Limit::WrongPasswords, client).await?),
         }
     }
@@ -74,7 +81,7 @@ impl Auth {
             self.0.limiter.subjects.passwords_in(session.id()),
             Throttle::Backoff { free: self.0.config.wrong_passwords },
         );
-        match self.0.limiter.count(&[from_here, in_session], self.now()).await? {
+        match self.0.limiter.count(&[from_here, in_session], None, self.now()).await? {
             Ok(()) => Ok(turn),
             Err(refusal) => Err(self.refuse(refusal, Limit::WrongPasswords, client).await?),
         }
@@ -89,7 +96,7 @@ impl Auth {
         let network = Network::of(session.client.address);
         let mut forgotten = self.passwords_of(session.account(), network);
         forgotten.push(self.0.limiter.subjects.passwords_in(session.id()));
-        self.0.limiter.forget(connection, &forgotten, None, self.now()).await
+        self.0.limiter.forget(connection, &forgotten).await
     }
 
     /// Forgets the wrong passwords of a user who has given the right one.
@@ -100,22 +107,24 @@ impl Auth {
         client: &Client,
     ) -> Result<()> {
         let forgotten = self.passwords_of(account, Network::of(client.address));
-        self.0.limiter.forget(connection, &forgotten, None, self.now()).await
+        self.0.limiter.forget(connection, &forgotten).await
     }
 
-    /// The same of one who has proven themselves, at a network that is known from then on.
+    /// The same of one who has proven themselves, at a network that is known from then on; returns how
+    /// many live sessions they have.
     pub(crate) async fn welcome(
         &self,
         connection: &mut Connection,
         account: &Account,
         client: &Client,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<i64> {
         let network = Network::of(client.address);
+        let user_id = account.user.id;
         let forgotten = self.passwords_of(account, network);
-        let known = self.0.limiter.subjects.known(&account.user.id.to_string(), network);
-        let mark = Some((&*known, now.plus(KNOWN)));
-        self.0.limiter.forget(connection, &forgotten, mark, now).await
+        let known = self.0.limiter.subjects.known(&user_id.to_string(), network);
+        let mark = (&*known, now.plus(KNOWN));
+        self.0.limiter.forget_and_mark(connection, &forgotten, mark, user_id, now).await
     }
 
     /// Under what the wrong passwords of a user are counted, from one network and from everywhere.

@@ -113,9 +113,10 @@ impl Auth {
             .session(session.id)
             .detail("amr", session.amr);
         let keep = i64::from(config.sessions_per_user);
-        let evicted = unit.tx().evict_sessions(session.user_id, keep, now).await?;
-        unit.end_sessions(session.user_id, evicted, "too_many");
-        self.welcome(unit.tx(), proof.account, client, now).await?;
+        if self.welcome(unit.tx(), proof.account, client, now).await? > keep {
+            let evicted = unit.tx().evict_sessions(session.user_id, keep, now).await?;
+            unit.end_sessions(session.user_id, evicted, "too_many");
+        }
         let session = Rotated {
             id: session.id,
             user_id: session.user_id,

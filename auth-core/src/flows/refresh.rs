@@ -8,10 +8,10 @@ use crate::http::cookies::SessionCookie;
 use crate::http::credentials::{self, Delivery};
 use crate::http::endpoint::Credential;
 use crate::http::input::optional_json;
-use crate::store::{Rotated, Rotation};
+use crate::store::{Refreshed, Rotated, Rotation};
 use crate::{
     Auth, Client, Endpoint, Error, EventKind, FieldError, Limit, MessageKind, ProblemCode,
-    RefreshToken, Request, Response, Result, Timestamp,
+    RefreshToken, Request, Response, Result, Timestamp, User,
 };
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[Endpoint::post(
@@ -54,17 +54,19 @@ impl Auth {
         required("#/refresh_token", token.expose().is_empty())?;
         let presented = RefreshSecret::parse(token).ok_or(Error::InvalidRefreshToken)?;
         let now = self.now();
-        let Some(issued) = self.rotate(&presented, now).await? else {
+        let Some((issued, user)) = self.rotate(&presented, now).await? else {
             self.detect_reuse(&presented, client, now).await?;
             return Err(Error::InvalidRefreshToken);
         };
         self.note_client(&issued.session, client).await?;
-        let account = self.0.store.read().await?.account(issued.session.user_id).await?;
-        let account = account.ok_or(Error::InvalidRefreshToken)?;
-        self.tokens(issued, account.user, now).await
+        self.tokens(issued, user, now).await
     }
 
-    async fn rotate(&self, presented: &RefreshSecret, now: Timestamp) -> Result<Option<Issued>> {
+    async fn rotate(
+        &self,
+        presented: &RefreshSecret,
+        now: Timestamp,
+    ) -> Result<Option<(Issued, User)>> {
         let config = &self.0.config;
         let mut connection = self.0.store.write().await?;
         for successor in presented.successors(&self.0.sealer) {
@@ -77,8 +79,8 @@ impl Auth {
                     .then(|| now.minus(config.refresh_grace)),
                 idle_expires_at: now.plus(config.session_idle),
             };
-            if let Some(session) = connection.rotate(&rotation).await? {
-                return Ok(Some(Issued { session, refresh: successor }));
+            if let Some(Refreshed { account, session }) = connection.rotate(&rotation).await? {
+                return Ok(Some((Issued { session, refresh: successor }, account.user)));
             }
         }
         Ok(None)

@@ -10,7 +10,7 @@ use crate::http::credentials::Delivery;
 use crate::http::input::json;
 use crate::http::reply;
 use crate::model::Account;
-use crate::store::NewChallenge;
+use crate::store::{Connection, NewChallenge};
 use crate::{
     Auth, ChallengeToken, Client, EmailAddress, Endpoint, Error, EventKind, FieldError, Limit,
     Password, ProblemCode, Request, Response, Result, Timestamp, Username,
@@ -90,9 +90,11 @@ impl Auth {
     pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<SignedIn> {
         let remembered = input.remember.unwrap_or(true);
         let login = Login::of(&input)?;
-        let account = self.find_account(&login).await?;
+        let _turn = self.turn_at_password(login.key(), client).await?;
+        let mut connection = self.0.store.write().await?;
+        let account = find_account(&mut connection, &login).await?;
         let user_id = account.as_ref().map(|account| account.user.id);
-        let _turn = self.count_password(login.key(), user_id, client).await?;
+        self.count_password(connection, login.key(), user_id, client).await?;
         let admitted = match self.check_password(account.as_ref(), input.password).await {
             Ok(()) => admit(account.as_ref()),
             Err(Error::InvalidCredentials) => Err((Error::InvalidCredentials, "password")),
@@ -123,17 +125,6 @@ impl Auth {
         let issued = issued.ok_or(STALE)?;
         unit.commit().await?;
         Ok(SignedIn::Session(self.tokens_with(issued, account.user.clone(), claims, now).await?))
-    }
-
-    async fn find_account(&self, login: &Login) -> Result<Option<Account>> {
-        let mut connection = self.0.store.read().await?;
-        Ok(match login {
-            Login::Email(email) => connection.account_by_email(email.canonical()).await?,
-            Login::Username(username) => {
-                connection.account_by_username(username.canonical()).await?
-            }
-            Login::Nobodys(_) => None,
-        })
     }
 
     async fn challenge(
@@ -191,6 +182,14 @@ impl Login {
             Self::Username(username) => username.canonical(),
         }
     }
+}
+
+async fn find_account(connection: &mut Connection, login: &Login) -> Result<Option<Account>> {
+    Ok(match login {
+        Login::Email(email) => connection.account_by_email(email.canonical()).await?,
+        Login::Username(username) => connection.account_by_username(username.canonical()).await?,
+        Login::Nobodys(_) => None,
+    })
 }
 
 /// Says why somebody with the right password is not let in, and under which name that is recorded.

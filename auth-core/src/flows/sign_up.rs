@@ -117,8 +117,9 @@ impl Auth {
         // First, whether or not the address has a user: what mails to one address waits here for its
         // turn, so that nothing below waits in a circle and nobody sees that there is a queue.
         let within_limits = self.count_mail(&mut unit, email, Purpose::Activation, now).await?;
-        unit.tx().lock_claimants(email, username).await?;
         if let Some(username) = username {
+            // Without one there is one row to lock, which the statement that writes it does.
+            unit.tx().lock_claimants(email, Some(username)).await?;
             let until = now.plus(self.0.config.activation_lifetime);
             if !unit.tx().hold_username(username, email, until, now).await? {
                 return Err(Error::UsernameTaken);

@@ -5,7 +5,7 @@ use super::{Subjects, Turns};
 use crate::crypto::seal::Sealer;
 use crate::policy::throttle::Throttle;
 use crate::store::Connection;
-use crate::{Result, Store, Timestamp};
+use crate::{Result, Store, Timestamp, UserId};
 
 #[cfg(feature = "redis")]
 use super::shared::SharedLimits;
@@ -54,6 +54,7 @@ impl Limiter {
     }
 
     /// Counts one or two attempts, all or none, and refuses if one of their subjects has to wait.
+    /// If it comes to the database, that is asked over `connection`, or over one of its own.
     ///
     /// # Errors
     ///
@@ -61,6 +62,7 @@ impl Limiter {
     pub(crate) async fn count(
         &self,
         attempts: &[Attempt],
+        connection: Option<&mut Connection>,
         now: Timestamp,
     ) -> Result<Result<(), Refusal>> {
         #[cfg(feature = "redis")]
@@ -76,7 +78,11 @@ impl Limiter {
             .iter()
             .map(|attempt| (attempt.subject.clone(), attempt.throttle.begin(now)))
             .collect();
-        let mut connection = self.store.write().await?;
+        let mut own = None;
+        let connection = match connection {
+            Some(connection) => connection,
+            None => own.insert(self.store.write().await?),
+        };
         if connection.count_limited(&begun, now).await? {
             return Ok(Ok(()));
         }
@@ -91,33 +97,44 @@ impl Limiter {
         Ok(Err(Refusal { subject: waiting.subject, retry_after, is_news }))
     }
 
-    /// Forgets the attempts of up to five subjects, or of two or four and remembers a mark until an
-    /// instant, if the transaction of `connection` commits.
+    /// Forgets the attempts of up to five subjects, if the transaction of `connection` commits.
     pub(crate) async fn forget(
         &self,
         connection: &mut Connection,
         subjects: &[String],
-        mark: Option<(&str, Timestamp)>,
-        now: Timestamp,
     ) -> Result<()> {
-        match mark {
-            Some(mark) => connection.forget_and_mark(subjects, mark, now).await?,
-            None => connection.forget_limited(subjects).await?,
-        }
-        #[cfg(feature = "redis")]
+        connection.forget_limited(subjects).await?;
+        self.forget_shared(subjects).await;
+        Ok(())
+    }
+
+    /// The same of two or four, and remembers a mark until an instant; returns how many live sessions
+    /// the user has.
+    pub(crate) async fn forget_and_mark(
+        &self,
+        connection: &mut Connection,
+        subjects: &[String],
+        mark: (&str, Timestamp),
+        user_id: UserId,
+        now: Timestamp,
+    ) -> Result<i64> {
+        let sessions = connection.forget_and_mark(subjects, mark, user_id, now).await?;
+        self.forget_shared(subjects).await;
+        Ok(sessions)
+    }
+
+    #[cfg(feature = "redis")]
+    async fn forget_shared(&self, subjects: &[String]) {
         if let Some(shared) = &self.shared
             && let Err(error) = shared.forget(subjects).await
         {
             // They stay counted, which is the safe side.
             tracing::warn!(%error, "Redis did not forget attempts that led to a success");
         }
-        Ok(())
     }
 
-    /// Whether a mark is remembered, which only the database does.
-    pub(crate) async fn is_marked(&self, mark: &str, now: Timestamp) -> Result<bool> {
-        Ok(self.store.read().await?.is_marked(mark, now).await?)
-    }
+    #[cfg(not(feature = "redis"))]
+    async fn forget_shared(&self, _: &[String]) {}
 }
 
 impl Attempt {

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value};
 use sqlx::types::Json;
-use sqlx::{query, query_as};
+use sqlx::{QueryBuilder, query_as};
 
 use super::{Connection, StoreError, on};
 use crate::model::EventId;
@@ -16,24 +16,27 @@ pub(crate) struct EventFilter<'a> {
 }
 
 impl Connection {
-    pub(crate) async fn insert_event(&mut self, event: &Event) -> Result<(), StoreError> {
+    pub(crate) async fn insert_events(&mut self, events: &[Event]) -> Result<(), StoreError> {
         let sql = "INSERT INTO auth_events
-                       (id, kind, actor, user_id, session_id, ip, user_agent, detail, occurred_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-        on!(self, |db| {
-            query(sql)
-                .bind(event.id)
-                .bind(event.kind.as_str())
-                .bind(event.actor.to_string())
-                .bind(event.user_id)
-                .bind(event.session_id)
-                .bind(&event.ip)
-                .bind(&event.user_agent)
-                .bind(Json::<&Map<String, Value>>(&event.detail))
-                .bind(event.occurred_at)
-                .execute(db)
-                .await?;
-        });
+                       (id, kind, actor, user_id, session_id, ip, user_agent, detail, occurred_at) ";
+        // Several at once, and no more than there may be parameters.
+        for events in events.chunks(100) {
+            on!(self, |db| {
+                let mut inserted = QueryBuilder::new(sql);
+                inserted.push_values(events, |mut row, event| {
+                    row.push_bind(event.id)
+                        .push_bind(event.kind.as_str())
+                        .push_bind(event.actor.to_string())
+                        .push_bind(event.user_id)
+                        .push_bind(event.session_id)
+                        .push_bind(&event.ip)
+                        .push_bind(&event.user_agent)
+                        .push_bind(Json::<&Map<String, Value>>(&event.detail))
+                        .push_bind(event.occurred_at);
+                });
+                inserted.build().execute(db).await?;
+            });
+        }
         Ok(())
     }
 

@@ -3,8 +3,8 @@ use std::time::Duration;
 use sqlx::{query, query_as, query_scalar};
 
 use super::{Connection, StoreError, on};
-use crate::Timestamp;
 use crate::policy::throttle::{Begun, DOUBLINGS, FIRST_WAIT, LONGEST_WAIT};
+use crate::{Timestamp, UserId};
 
 /// A subject that has to wait.
 #[derive(sqlx::FromRow)]
@@ -73,13 +73,16 @@ macro_rules! forget {
              VALUES ($1, 0, 0, 0, $2, 0, 0)",
             $(", (", $row, ", 0, 0, 0, $3, 0, 0)",)+
             " ON CONFLICT (subject) DO UPDATE
-              SET count = 0, resets_at = excluded.resets_at, blocked_until = 0, told = 0"
+              SET count = 0, resets_at = excluded.resets_at, blocked_until = 0, told = 0
+              RETURNING (SELECT COUNT(*) FROM auth_sessions
+                         WHERE user_id = $4 AND revoked_at IS NULL
+                           AND expires_at > $5 AND idle_expires_at > $5)"
         )
     };
 }
 
-const FORGET_TWO: &str = forget!("$4", "$5");
-const FORGET_FOUR: &str = forget!("$4", "$5", "$6", "$7");
+const FORGET_TWO: &str = forget!("$6", "$7");
+const FORGET_FOUR: &str = forget!("$6", "$7", "$8", "$9");
 
 impl Connection {
     /// Counts an attempt of one or two subjects before anybody looks whether it succeeds, and returns
@@ -147,22 +150,28 @@ impl Connection {
         Ok(())
     }
 
-    /// The same of two or four, and marks another until an instant.
+    /// The same of two or four, and marks another until an instant; returns how many live sessions
+    /// the user has, which is to be asked next and so costs nothing here.
     pub(crate) async fn forget_and_mark(
         &mut self,
         subjects: &[String],
         (mark, until): (&str, Timestamp),
+        user_id: UserId,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         let sql = if subjects.len() == 2 { FORGET_TWO } else { FORGET_FOUR };
-        on!(self, |db| {
-            let mut forgetting = query(sql).bind(mark).bind(until.micros()).bind(now.micros());
+        Ok(on!(self, |db| {
+            let mut forgetting = query_scalar(sql)
+                .bind(mark)
+                .bind(until.micros())
+                .bind(now.micros())
+                .bind(user_id)
+                .bind(now);
             for subject in subjects {
                 forgetting = forgetting.bind(subject);
             }
-            forgetting.execute(db).await?;
-        });
-        Ok(())
+            forgetting.fetch_one(db).await?
+        }))
     }
 
     /// Whether a subject is marked.

@@ -51,7 +51,7 @@ pub(crate) use messages::{MessageFilter, MessageRow};
 pub(crate) use one_time_tokens::{NewEmail, NewToken, Purpose};
 #[cfg(feature = "postgres")]
 use patience::{Lent, Pace};
-pub(crate) use sessions::{Authenticated, NewSession, Renewal, Rotated, Rotation};
+pub(crate) use sessions::{Authenticated, NewSession, Refreshed, Renewal, Rotated, Rotation};
 pub(crate) use signing_keys::KeyRow;
 pub(crate) use two_factor::{EnrolmentRow, NewChallenge};
 pub(crate) use user_details::UserFilter;

@@ -1,7 +1,7 @@
 use sqlx::{query, query_as, query_scalar};
 
 use super::users::account_columns;
-use super::{Connection, StoreError, on};
+use super::{Connection, Db, StoreError, on};
 use crate::crypto::digest::Digest;
 use crate::device::device;
 use crate::model::Account;
@@ -44,9 +44,19 @@ pub(crate) struct Rotation {
     pub(crate) idle_expires_at: Timestamp,
 }
 
+/// A session whose refresh token was rotated, and its user.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Refreshed {
+    #[sqlx(flatten)]
+    pub(crate) account: Account,
+    #[sqlx(flatten)]
+    pub(crate) session: Rotated,
+}
+
 /// A session whose refresh token was rotated.
 #[derive(sqlx::FromRow)]
 pub(crate) struct Rotated {
+    #[sqlx(rename = "session_id")]
     pub(crate) id: SessionId,
     pub(crate) user_id: UserId,
     pub(crate) authenticated_at: Timestamp,
@@ -66,13 +76,44 @@ pub(crate) struct Authenticated {
     pub(crate) authenticated_at: Timestamp,
 }
 
+macro_rules! rotate {
+    ($from:literal, $($where:expr),+) => {
+        concat!(
+            "UPDATE auth_sessions AS s
+             SET previous = $2, refresh = $3,
+                 rotated_at = CASE WHEN s.refresh = $2 THEN $4 ELSE s.rotated_at END,
+                 last_used_at = $4, idle_expires_at = $5",
+            $from,
+            " WHERE s.family = $1
+                AND (s.refresh = $2
+                     OR (s.previous = $2 AND s.refresh = $3 AND s.rotated_at > $6))
+                AND s.revoked_at IS NULL AND s.expires_at > $4 AND s.idle_expires_at > $4",
+            $($where,)+
+            "s.id AS session_id, s.user_id, s.authenticated_at, s.amr, s.idle_expires_at,
+             s.expires_at, s.remembered, s.user_agent"
+        )
+    };
+}
+
+macro_rules! bind {
+    ($query:expr, $rotation:expr) => {
+        $query
+            .bind($rotation.family.as_bytes())
+            .bind($rotation.presented.as_bytes())
+            .bind($rotation.successor.as_bytes())
+            .bind($rotation.now)
+            .bind($rotation.idle_expires_at)
+            .bind($rotation.grace_since)
+    };
+}
+
 impl Connection {
     /// Begins a session if what was proven still holds: the password is the same, the user is
     /// activated and not disabled, and no second factor has appeared.
     ///
     /// On Postgres the user's row is locked from here on, so whatever ends all sessions comes either
     /// before it, and this inserts nothing, or after it, and ends this one; and of sessions that begin
-    /// at once, each sees the others when it [evicts](Self::evict_sessions) the oldest.
+    /// at once, each sees the others when they are counted, which is after this.
     pub(crate) async fn insert_session(
         &mut self,
         new: &NewSession<'_>,
@@ -112,28 +153,35 @@ impl Connection {
     pub(crate) async fn rotate(
         &mut self,
         rotation: &Rotation,
-    ) -> Result<Option<Rotated>, StoreError> {
-        let sql = "UPDATE auth_sessions
-                   SET previous = $2, refresh = $3,
-                       rotated_at = CASE WHEN refresh = $2 THEN $4 ELSE rotated_at END,
-                       last_used_at = $4, idle_expires_at = $5
-                   WHERE family = $1
-                     AND (refresh = $2
-                          OR (previous = $2 AND refresh = $3 AND rotated_at > $6))
-                     AND revoked_at IS NULL AND expires_at > $4 AND idle_expires_at > $4
-                     AND EXISTS (SELECT 1 FROM auth_users u
-                                 WHERE u.id = user_id AND u.disabled_at IS NULL)
-                   RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at,
-                             remembered, user_agent";
-        Ok(on!(self, |db| query_as(sql)
-            .bind(rotation.family.as_bytes())
-            .bind(rotation.presented.as_bytes())
-            .bind(rotation.successor.as_bytes())
-            .bind(rotation.now)
-            .bind(rotation.idle_expires_at)
-            .bind(rotation.grace_since)
-            .fetch_optional(db)
-            .await?))
+    ) -> Result<Option<Refreshed>, StoreError> {
+        match &mut self.0 {
+            #[cfg(feature = "postgres")]
+            Db::Postgres(handle, pace) => {
+                let sql = rotate!(
+                    " FROM auth_users u",
+                    " AND u.id = s.user_id AND u.disabled_at IS NULL RETURNING ",
+                    account_columns!(),
+                    ", "
+                );
+                let refreshed = bind!(query_as(sql), rotation);
+                let refreshed = async { Ok(refreshed.fetch_optional(handle.connection()).await?) };
+                pace.limit(refreshed).await
+            }
+            #[cfg(feature = "sqlite")]
+            Db::Sqlite(handle) => {
+                // It returns nothing of other tables than the one that it changes.
+                let sql = rotate!(
+                    "",
+                    " AND EXISTS (SELECT 1 FROM auth_users u
+                                  WHERE u.id = s.user_id AND u.disabled_at IS NULL) RETURNING "
+                );
+                let rotated = bind!(query_as::<_, Rotated>(sql), rotation);
+                let rotated = rotated.fetch_optional(handle.connection()).await?;
+                let Some(session) = rotated else { return Ok(None) };
+                let account = self.account(session.user_id).await?;
+                Ok(account.map(|account| Refreshed { account, session }))
+            }
+        }
     }
 
     /// Notes that another program goes on with a session; false if somebody else has.
@@ -330,8 +378,8 @@ impl Connection {
                      AND EXISTS (SELECT 1 FROM auth_users u
                                  WHERE u.id = user_id AND u.password_epoch = $2 AND u.factor_epoch = $8
                                    AND u.disabled_at IS NULL)
-                   RETURNING id, user_id, authenticated_at, amr, idle_expires_at, expires_at,
-                             remembered, user_agent";
+                   RETURNING id AS session_id, user_id, authenticated_at, amr, idle_expires_at,
+                             expires_at, remembered, user_agent";
         Ok(on!(self, |db| query_as(sql)
             .bind(id)
             .bind(password_epoch)
