@@ -10,7 +10,7 @@ use crate::auth::Inner;
 use crate::crypto::access_token::RESERVED;
 use crate::crypto::hashing_pool::HashingPool;
 use crate::crypto::keyring::Keyring;
-use crate::crypto::password::{HashMemory, PasswordHasher, Pepper};
+use crate::crypto::password::{HashMemory, PasswordHasher, Pepper, computes_the_known_hash};
 use crate::crypto::seal::{MasterSecret, Sealer};
 use crate::crypto::verified_tokens::VerifiedTokens;
 use crate::error::BuildError;
@@ -207,8 +207,12 @@ impl Builder {
             }
             Arc::new(outbox)
         });
-        let params = config.hash_params;
-        let hashing = HashingPool::for_this_machine(params);
+        let (params, backend) = (config.hash_params, config.hash_backend);
+        let hashing = HashingPool::for_this_machine(|| HashMemory::new(params, backend));
+        if !hashing.run(computes_the_known_hash).await.unwrap_or_default() {
+            let problem = format!("`{backend}` does not compute what it should on this machine");
+            return Err(ConfigError::new("password.backend", problem).into());
+        }
         let hasher = {
             let random = Arc::clone(&random);
             let new = move |memory: &mut HashMemory| {

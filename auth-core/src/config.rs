@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use url::{Host, Url};
 
 use crate::Language;
-use crate::crypto::password::HashParams;
+use crate::crypto::password::{HashBackend, HashParams};
 use crate::policy::password::PasswordPolicy;
 
 mod problems;
@@ -40,6 +40,7 @@ pub struct Config {
     pub(crate) usernames: Usernames,
     pub(crate) password_policy: PasswordPolicy,
     pub(crate) hash_params: HashParams,
+    pub(crate) hash_backend: HashBackend,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) body_limit: usize,
     pub(crate) wrong_codes: u32,
@@ -125,6 +126,7 @@ impl Config {
             usernames: Usernames::default(),
             password_policy: PasswordPolicy::default(),
             hash_params: HashParams::default(),
+            hash_backend: HashBackend::default(),
             trusted_proxies: Vec::new(),
             body_limit: 16 * 1024,
             wrong_codes: 10,
@@ -217,6 +219,8 @@ impl Config {
         enrolment_lifetime: Duration,
         /// Sets how long events are kept; 1 d to 3650 d, by default 365 d.
         event_retention: Duration,
+        /// Sets which implementation hashes passwords, by default the portable one.
+        hash_backend: HashBackend,
         /// Sets the cost of password hashing, never below OWASP's floor.
         hash_params: HashParams,
         /// Sets how long the link in an invitation, or to the first password of a user whom an

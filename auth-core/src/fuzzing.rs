@@ -16,8 +16,8 @@ use crate::http::cookies::SessionCookie;
 use crate::http::credentials::{self, Delivery};
 use crate::http::{client_address, cors, cross_site, input};
 use crate::{
-    AccessToken, Config, Error, HashParams, Language, MasterSecret, Password, Pepper, Random,
-    RefreshToken, SeededRandom, Timestamp, TotpSecret,
+    AccessToken, Config, Error, HashBackend, HashParams, Language, MasterSecret, Password, Pepper,
+    Random, RefreshToken, SeededRandom, Timestamp, TotpSecret,
 };
 
 /// The codec of access tokens, with one key.
@@ -57,7 +57,7 @@ impl PasswordHashes {
     /// Takes the pepper that hashes may name.
     pub fn new(pepper: Pepper) -> Self {
         let random: &dyn Random = &SeededRandom::new(1);
-        let memory = &mut HashMemory::new(HashParams::default());
+        let memory = &mut HashMemory::new(HashParams::default(), HashBackend::default());
         Self(PasswordHasher::new(HashParams::default(), pepper, random, memory))
     }
 
@@ -68,7 +68,7 @@ impl PasswordHashes {
 
     /// Tells whether a password matches a stored hash.
     pub fn matches(&self, stored: &str, password: &str) -> bool {
-        let memory = &mut HashMemory::new(HashParams::default());
+        let memory = &mut HashMemory::new(HashParams::default(), HashBackend::default());
         let verdict = self.0.verify(Some(stored), &Password::from(password), memory);
         matches!(verdict, Verdict::Match { .. })
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::password::{HashMemory, HashParams};
+use super::password::HashMemory;
 use crate::telemetry::HashingJob;
 
 /// Threads of its own for password hashing, with a short queue in front.
@@ -34,14 +34,14 @@ pub(crate) struct Saturated;
 
 impl HashingPool {
     /// Starts as many threads as the machine has cores, with a queue of four jobs and two
-    /// seconds for each, and with memory for hashes of `params`.
+    /// seconds for each, and with what `memory` makes for each thread.
     ///
     /// # Panics
     ///
     /// If the operating system starts no thread.
-    pub(crate) fn for_this_machine(params: HashParams) -> Self {
+    pub(crate) fn for_this_machine(memory: impl Fn() -> HashMemory) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self::new(params, threads, threads * QUEUE_PER_THREAD, PATIENCE, LULL)
+        Self::new(memory, threads, threads * QUEUE_PER_THREAD, PATIENCE, LULL)
     }
 
     /// Waits until so few requests are on their way to a hash that this one will have its turn in time.
@@ -84,13 +84,12 @@ impl HashingPool {
         answered.await.map_err(|_| Saturated)
     }
 
-    /// Starts `threads` threads, each of which keeps memory for hashes of `params` until it has had
-    /// no work for `lull`.
+    /// Starts `threads` threads, each of which keeps its memory until it has had no work for `lull`.
     ///
     /// At most `queue` jobs wait (both numbers are taken as at least one), and callers beyond that
     /// wait for a place; whoever has waited for `patience` in all is refused instead.
     fn new(
-        params: HashParams,
+        memory: impl Fn() -> HashMemory,
         threads: usize,
         queue: usize,
         patience: Duration,
@@ -107,10 +106,10 @@ impl HashingPool {
             [threads + queue, threads * ENTRIES_PER_THREAD].map(|n| Arc::new(Semaphore::new(n)));
         let pool = Self { shared, places, entries, patience };
         for number in 1..=threads {
-            let shared = Arc::clone(&pool.shared);
+            let (shared, memory) = (Arc::clone(&pool.shared), memory());
             thread::Builder::new()
                 .name(format!("auth-hash-{number}"))
-                .spawn(move || shared.work(HashMemory::new(params)))
+                .spawn(move || shared.work(memory))
                 .expect("the operating system starts a thread");
         }
         pool
@@ -243,13 +242,17 @@ mod tests {
 
     use super::*;
     use crate::SeededRandom;
-    use crate::crypto::password::{PasswordHasher, Pepper};
+    use crate::crypto::password::{HashBackend, HashParams, PasswordHasher, Pepper};
 
     /// Waits for ever, so that no test depends on how fast the machine is.
     const FOREVER: Duration = Duration::MAX;
 
+    fn memory() -> HashMemory {
+        HashMemory::new(HashParams::default(), HashBackend::default())
+    }
+
     fn pool(threads: usize, queue: usize, patience: Duration) -> HashingPool {
-        HashingPool::new(HashParams::default(), threads, queue, patience, LULL)
+        HashingPool::new(memory, threads, queue, patience, LULL)
     }
 
     /// Submits the job of a future, which is what its first poll does.
@@ -353,11 +356,11 @@ mod tests {
             drop(hasher);
             held
         };
-        let busy = HashingPool::new(HashParams::default(), 1, 8, FOREVER, FOREVER);
+        let busy = HashingPool::new(memory, 1, 8, FOREVER, FOREVER);
         assert_eq!(busy.run(hash).await, Ok(false));
         assert_eq!(busy.run(hash).await, Ok(true));
 
-        let idle = HashingPool::new(HashParams::default(), 1, 8, FOREVER, Duration::ZERO);
+        let idle = HashingPool::new(memory, 1, 8, FOREVER, Duration::ZERO);
         idle.run(hash).await.unwrap();
         while idle.run(|memory| memory.is_held()).await == Ok(true) {
             thread::yield_now();

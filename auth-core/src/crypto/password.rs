@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::{Password, Random};
 
 mod argon2;
+mod backend;
 mod bcrypt;
 mod hash_params;
 mod memory;
@@ -19,6 +20,8 @@ mod stored;
 mod tests;
 mod unusable;
 
+pub(crate) use argon2::computes_the_known_hash;
+pub use backend::{HashBackend, HashBackendError};
 pub use hash_params::{HashParams, HashParamsError};
 pub(crate) use memory::HashMemory;
 pub use pepper::{Pepper, PepperError};

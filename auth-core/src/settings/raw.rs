@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::values::{Count, List, Span};
-use crate::crypto::password::HashParams;
+use crate::crypto::password::{HashBackend, HashParams};
 use crate::policy::password::{PasswordPolicy, PasswordPolicyError};
 use crate::{Config, ConfigError, Language, LanguageError, Usernames};
 
@@ -118,6 +118,7 @@ pub(super) struct Password {
     min_length: Option<Count>,
     min_score: Option<Count>,
     hash: Option<String>,
+    backend: Option<String>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -185,6 +186,7 @@ impl Raw {
         let mut config = Config::new(&self.public_url)?
             .password_policy(self.password.policy()?)
             .hash_params(self.password.hash_params()?)
+            .hash_backend(self.password.hash_backend()?)
             .allowed_origins(self.allowed_origins.0.iter().map(String::as_str))?
             .trusted_proxies(networks(&self.trusted_proxies)?)
             .disabled_endpoints(self.disabled_endpoints.0.clone())
@@ -291,6 +293,13 @@ impl Password {
                 })
             },
         )
+    }
+
+    fn hash_backend(&self) -> Result<HashBackend, ConfigError> {
+        let Some(text) = self.backend.as_deref() else { return Ok(HashBackend::default()) };
+        text.parse().map_err(|error| {
+            ConfigError::new("password.backend", format!("cannot be used: {error}"))
+        })
     }
 }
 

@@ -62,6 +62,7 @@ fn every_key_of_the_file_is_known_and_acts() {
         min_length = 15
         min_score = 4
         hash = "m=47104,t=1,p=1"
+        backend = "portable"
         "#
     ))
     .unwrap();
@@ -189,6 +190,7 @@ fn a_bad_file_refuses_and_names_the_key() {
         ("password.min_score", "password.min_score = 5"),
         ("password.hash", "password.hash = \"m=4096,t=1,p=1\""),
         ("password.hash", "password.hash = \"bcrypt\""),
+        ("password.backend", "password.backend = \"fastest\""),
         ("log", "log = \"auth_core=loud\""),
         ("log_format", "log_format = \"xml\""),
         ("listen", "listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\""),

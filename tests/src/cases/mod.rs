@@ -363,6 +363,7 @@ pub const CASES: &[Case] = table![
         no_way_to_a_session_is_open_to_the_disabled,
         input_is_strict,
         a_hash_of_another_cost_is_replaced,
+        a_hash_is_good_for_either_backend,
         a_hash_of_another_system_is_replaced,
         a_pepper_is_introduced_and_removed,
         a_deleted_user_is_nobody,

@@ -1,4 +1,4 @@
-use auth_core::{HashParams, Pepper};
+use auth_core::{HashBackend, HashParams, Pepper};
 use serde_json::{Value, json};
 
 use super::assertions::assert_problem;
@@ -166,6 +166,19 @@ pub(super) fn a_hash_of_another_cost_is_replaced(app: &App) {
     costlier.sign_in(&person);
     assert!(hash().starts_with("$argon2id$v=19$m=19456,t=3,p=1$"), "{}", hash());
     app.sign_in(&person);
+}
+
+pub(super) fn a_hash_is_good_for_either_backend(app: &App) {
+    let hashes = || app.texts("SELECT password_hash FROM auth_users ORDER BY id");
+    let simd = &app.beside(App::config().hash_backend(HashBackend::Simd), |builder| builder);
+    let people = [(app, simd), (simd, app)].map(|(signs_up, signs_in)| (signs_up.user(), signs_in));
+    let made = hashes();
+    for (person, signs_in) in people {
+        let reply = try_sign_in(signs_in, &person.email, "not the password at all");
+        assert_problem(&reply, 401, "invalid_credentials");
+        signs_in.sign_in(&person);
+    }
+    assert_eq!(hashes(), made, "there is nothing to replace");
 }
 
 pub(super) fn a_hash_of_another_system_is_replaced(app: &App) {

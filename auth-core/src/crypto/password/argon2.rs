@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::backend::HashBackend;
 use super::hash_params::HashParams;
 use super::memory::HashMemory;
 use super::pepper::{Pepper, PepperKey};
@@ -49,7 +50,7 @@ impl<'a> Argon2Hash<'a> {
             return Err(Unusable::TooWeak);
         }
         let pepper = key_id.map(|id| pepper.find(id).ok_or(Unusable::UnknownPepper)).transpose()?;
-        context(variant, params, pepper, output.len()).ok_or(Unusable::Malformed)?;
+        portable(variant, params, pepper, output.len()).ok_or(Unusable::Malformed)?;
         Ok(Self { pepper, variant, params, salt, output })
     }
 
@@ -58,8 +59,9 @@ impl<'a> Argon2Hash<'a> {
         let expected = self.output.as_bytes();
         let mut output = Zeroizing::new([0; phc::Output::MAX_LENGTH]);
         let output = &mut output[..expected.len()];
-        let derived = context(self.variant, self.params, self.pepper, output.len())
-            .and_then(|argon2| derive(&argon2, password, &self.salt, output, memory));
+        let derivation =
+            Derivation { variant: self.variant, params: self.params, pepper: self.pepper };
+        let derived = derivation.derive(password, &self.salt, output, memory);
         derived.is_some() && bool::from(output.ct_eq(expected))
     }
 
@@ -84,8 +86,8 @@ pub(super) fn hash(
     let salt = random.bytes::<SALT_BYTES>();
     let mut output = Zeroizing::new([0; OUTPUT_BYTES]);
     let pepper = pepper.current();
-    context(CURRENT, params, pepper, OUTPUT_BYTES)
-        .and_then(|argon2| derive(&argon2, password, &salt, output.as_mut_slice(), memory))
+    Derivation { variant: CURRENT, params, pepper }
+        .derive(password, &salt, output.as_mut_slice(), memory)
         .expect("the parameters are within Argon2's bounds and there is memory for them");
     let salt = STANDARD_NO_PAD.encode(salt);
     let output = Zeroizing::new(STANDARD_NO_PAD.encode(output.as_slice()));
@@ -117,7 +119,50 @@ impl Variant {
     }
 }
 
-fn context(
+/// Whether the backend of `memory` computes what Argon2id is known to.
+pub(crate) fn computes_the_known_hash(memory: &mut HashMemory) -> bool {
+    let params = HashParams { memory_kib: 64, passes: 2, lanes: 1 };
+    let mut output = [0; OUTPUT_BYTES];
+    let derivation = Derivation { variant: CURRENT, params, pepper: None };
+    let derived = derivation.derive(b"password", b"somesaltsomesalt", &mut output, memory);
+    derived.is_some() && output == KNOWN
+}
+
+/// What an output follows from, beside password and salt.
+struct Derivation<'a> {
+    variant: Variant,
+    params: HashParams,
+    pepper: Option<&'a PepperKey>,
+}
+
+impl Derivation<'_> {
+    /// Fails if there is no memory to compute with.
+    fn derive(
+        &self,
+        password: &[u8],
+        salt: &[u8],
+        output: &mut [u8],
+        memory: &mut HashMemory,
+    ) -> Option<()> {
+        match memory.backend() {
+            HashBackend::Portable => {
+                let argon2 = portable(self.variant, self.params, self.pepper, output.len())?;
+                let blocks = memory.lend(argon2.params().block_count())?;
+                argon2.hash_password_into_with_memory(password, salt, output, blocks).ok()
+            }
+            #[cfg(feature = "argon2-simd")]
+            HashBackend::Simd => {
+                let argon2 = simd(self.variant, self.params, output.len())?;
+                let secret = self.pepper.map_or(&[][..], PepperKey::secret);
+                memory.with_simd(argon2, |hasher| {
+                    hasher.hash_into_with_ad(password, salt, secret, &[], output).ok()
+                })
+            }
+        }
+    }
+}
+
+fn portable(
     Variant { algorithm, version }: Variant,
     params: HashParams,
     pepper: Option<&PepperKey>,
@@ -131,19 +176,39 @@ fn context(
     }
 }
 
-/// Fails if there is no memory to compute with.
-fn derive(
-    argon2: &Argon2<'_>,
-    password: &[u8],
-    salt: &[u8],
-    output: &mut [u8],
-    memory: &mut HashMemory,
-) -> Option<()> {
-    let blocks = memory.lend(argon2.params().block_count())?;
-    argon2.hash_password_into_with_memory(password, salt, output, blocks).ok()
+#[cfg(feature = "argon2-simd")]
+fn simd(variant: Variant, params: HashParams, output: usize) -> Option<argon2_rust::Argon2> {
+    use argon2_rust::params::{Memory, TagLen};
+
+    let algorithm = match variant.algorithm {
+        Algorithm::Argon2d => argon2_rust::Algorithm::Argon2d,
+        Algorithm::Argon2i => argon2_rust::Algorithm::Argon2i,
+        Algorithm::Argon2id => argon2_rust::Algorithm::Argon2id,
+    };
+    let version = match variant.version {
+        Version::V0x10 => argon2_rust::Version::V0x10,
+        Version::V0x13 => argon2_rust::Version::V0x13,
+    };
+    let params = argon2_rust::Params::builder()
+        .memory(Memory::kib(params.memory_kib.into()))
+        .passes(params.passes)
+        .lanes(params.lanes)
+        // As many passwords are hashed at once as there are cores: a second thread for one of them
+        // would take a core from another.
+        .threads(1)
+        .tag_len(TagLen::bytes(output.try_into().ok()?))
+        .build()
+        .ok()?;
+    Some(argon2_rust::Argon2::new(algorithm, version, params))
 }
 
 const CURRENT: Variant = Variant { algorithm: Algorithm::Argon2id, version: Version::V0x13 };
+/// Of `password` with the salt `somesaltsomesalt`, 64 KiB, two passes and one lane, on which
+/// implementations that know nothing of each other agree.
+const KNOWN: [u8; OUTPUT_BYTES] = [
+    0x1a, 0x98, 0xfb, 0xa8, 0xe6, 0x39, 0x44, 0x25, 0xc9, 0xbd, 0xc3, 0x33, 0xa9, 0xc7, 0x50, 0xaa,
+    0xf8, 0x11, 0xdf, 0x07, 0x0f, 0x5f, 0xb4, 0xa5, 0x78, 0x8e, 0x1c, 0xf4, 0xdb, 0x57, 0x93, 0xa1,
+];
 const SALT_BYTES: usize = 16;
 const OUTPUT_BYTES: usize = 32;
 /// Below 128 bits, passwords begin to match by chance.
@@ -155,11 +220,50 @@ mod tests {
 
     use super::*;
 
+    fn memory(backend: HashBackend) -> HashMemory {
+        HashMemory::new(HashParams { memory_kib: 64, passes: 1, lanes: 1 }, backend)
+    }
+
+    #[test]
+    fn the_default_computes_the_known_hash() {
+        assert!(computes_the_known_hash(&mut memory(HashBackend::default())));
+    }
+
+    /// All kinds, with a pepper and without, one after the other in the same memory.
+    #[cfg(feature = "argon2-simd")]
+    #[test]
+    fn both_backends_compute_the_same() {
+        let [mut portable, mut simd] = [HashBackend::Portable, HashBackend::Simd].map(memory);
+        assert!(computes_the_known_hash(&mut simd) && simd.is_held());
+        let pepper: Pepper = Pepper::new((0..32).collect()).unwrap();
+        for algorithm in [Algorithm::Argon2d, Algorithm::Argon2i, Algorithm::Argon2id] {
+            for version in [Version::V0x10, Version::V0x13] {
+                for (memory_kib, passes, lanes) in [(256, 3, 4), (32, 3, 4), (8, 1, 1), (100, 2, 3)]
+                {
+                    for pepper in [None, pepper.current()] {
+                        let variant = Variant { algorithm, version };
+                        let params = HashParams { memory_kib, passes, lanes };
+                        let derivation = Derivation { variant, params, pepper };
+                        let [mut one, mut other] = [[0; 48]; 2];
+                        let salt = b"eight or more";
+                        derivation.derive(b"password", salt, &mut one, &mut portable).unwrap();
+                        derivation.derive(b"password", salt, &mut other, &mut simd).unwrap();
+                        assert_eq!(one, other, "{algorithm} {version:?} {params}");
+                    }
+                }
+            }
+        }
+        let costly = HashParams { memory_kib: 128, passes: 1, lanes: 1 };
+        let derivation = Derivation { variant: CURRENT, params: costly, pepper: None };
+        derivation.derive(b"password", b"somesalt", &mut [0; 32], &mut simd).unwrap();
+        assert!(!simd.is_held(), "more than hashes of now need is not kept");
+    }
+
     /// RFC 9106 §5, all three in one memory, which other work has used before.
     #[test]
     fn the_vectors_of_rfc_9106_match() {
         let params = HashParams { memory_kib: 64, passes: 1, lanes: 1 };
-        let mut memory = HashMemory::new(params);
+        let mut memory = memory(HashBackend::Portable);
         hash(params, &Pepper::none(), b"other work", &crate::SeededRandom::new(1), &mut memory);
         for (algorithm, tag) in [
             (
@@ -181,7 +285,8 @@ mod tests {
             let argon2 =
                 Argon2::new_with_secret(&[3; 8], algorithm, Version::V0x13, params).unwrap();
             let mut output = [0; 32];
-            derive(&argon2, &[1; 32], &[2; 16], &mut output, &mut memory).unwrap();
+            let blocks = memory.lend(argon2.params().block_count()).unwrap();
+            argon2.hash_password_into_with_memory(&[1; 32], &[2; 16], &mut output, blocks).unwrap();
             let output: String = output.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(output, tag, "{algorithm}");
         }

@@ -1,6 +1,7 @@
 use argon2::Block;
 use zeroize::Zeroize;
 
+use super::backend::HashBackend;
 use super::hash_params::HashParams;
 
 /// The memory that a hashing thread works in, kept from one password to the next.
@@ -9,16 +10,30 @@ use super::hash_params::HashParams;
 /// once for each of its arenas: many times what is in use. What was written is wiped after each use
 /// (OWASP ASVS 11.7.2).
 pub(crate) struct HashMemory {
+    backend: HashBackend,
     /// All zero, but while lent.
     blocks: Vec<Block>,
+    /// Has memory of its own, which it wipes by itself.
+    #[cfg(feature = "argon2-simd")]
+    simd: Option<argon2_rust::Hasher>,
     kept: usize,
 }
 
 impl HashMemory {
     /// Takes none yet, and later keeps no more than hashes of `params` need: what a stored hash of
     /// greater cost has needed is given back at once.
-    pub(crate) const fn new(params: HashParams) -> Self {
-        Self { blocks: Vec::new(), kept: params.memory_kib as usize }
+    pub(crate) const fn new(params: HashParams, backend: HashBackend) -> Self {
+        Self {
+            backend,
+            blocks: Vec::new(),
+            #[cfg(feature = "argon2-simd")]
+            simd: None,
+            kept: params.memory_kib as usize,
+        }
+    }
+
+    pub(super) const fn backend(&self) -> HashBackend {
+        self.backend
     }
 
     /// Lends `count` blocks, unless the system has no memory for them.
@@ -33,13 +48,37 @@ impl HashMemory {
         Some(LentBlocks { count, memory: self })
     }
 
-    pub(crate) const fn is_held(&self) -> bool {
+    /// The same for the other backend, which computes `argon2`.
+    #[cfg(feature = "argon2-simd")]
+    pub(super) fn with_simd<T>(
+        &mut self,
+        argon2: argon2_rust::Argon2,
+        work: impl FnOnce(&mut argon2_rust::Hasher) -> T,
+    ) -> T {
+        let hasher = self.simd.get_or_insert_with(|| argon2.hasher());
+        hasher.set_argon2(argon2);
+        let result = work(hasher);
+        if hasher.reserved_blocks() > self.kept {
+            hasher.clear();
+        }
+        result
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        #[cfg(feature = "argon2-simd")]
+        if self.simd.as_ref().is_some_and(|hasher| hasher.reserved_blocks() > 0) {
+            return true;
+        }
         self.blocks.capacity() > 0
     }
 
     /// Gives everything back to the system.
     pub(crate) fn give_back(&mut self) {
         self.blocks = Vec::new();
+        #[cfg(feature = "argon2-simd")]
+        if let Some(hasher) = &mut self.simd {
+            hasher.clear();
+        }
     }
 }
 
@@ -75,7 +114,10 @@ mod tests {
     use super::*;
 
     fn memory(kept_kib: u32) -> HashMemory {
-        HashMemory::new(HashParams { memory_kib: kept_kib, passes: 1, lanes: 1 })
+        HashMemory::new(
+            HashParams { memory_kib: kept_kib, passes: 1, lanes: 1 },
+            HashBackend::Portable,
+        )
     }
 
     fn fill(memory: &mut HashMemory, count: usize) {

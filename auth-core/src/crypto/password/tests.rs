@@ -4,7 +4,7 @@ use crate::SeededRandom;
 const CHEAP: HashParams = HashParams { memory_kib: 64, passes: 1, lanes: 1 };
 
 fn memory() -> HashMemory {
-    HashMemory::new(CHEAP)
+    HashMemory::new(CHEAP, HashBackend::default())
 }
 
 fn hasher() -> PasswordHasher {
