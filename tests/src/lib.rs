@@ -25,6 +25,7 @@ mod process;
 mod proxy;
 mod requirements;
 mod totp;
+mod wiretap;
 
 pub use adapters::Adapter;
 pub use app::{App, MOUNT, Mail};

@@ -71,9 +71,11 @@ mod sign_in;
 mod sign_out;
 mod sign_up;
 mod signing_keys;
+mod statements;
 mod stores;
 mod switches;
 mod takeovers;
+mod tapped;
 mod timing;
 mod usernames;
 
@@ -589,6 +591,11 @@ pub const COMPARISONS: &[Comparison] = table![
         revoking_them_voids_every_access_token,
         an_instance_in_service_hears_of_it_within_a_second,
         a_flood_of_unknown_keys_hides_no_key,
+    },
+    statements::{
+        an_instance_that_hears_of_revocations_asks_for_none,
+        each_request_asks_what_the_manual_says,
+        no_request_asks_much,
     },
     stores::{
         both_engines_have_the_same_schema,

@@ -51,7 +51,12 @@ pub(super) fn every_answer_is_described(app: &App) {
 
 /// Plays the session. All that it sends follows from what is answered.
 pub(super) fn record(app: &App) -> Recording {
-    let mut recorder = Recorder { app, recording: Vec::new() };
+    record_with(app, App::send)
+}
+
+/// Plays the session by a way of its own to send a request.
+pub(super) fn record_with(app: &App, mut send: impl FnMut(&App, &Request) -> Reply) -> Recording {
+    let mut recorder = Recorder { app, send: &mut send, recording: Vec::new() };
     recorder.look_around();
     let (person, access) = recorder.join();
     recorder.use_sessions(&person);
@@ -65,6 +70,7 @@ pub(super) fn record(app: &App) -> Recording {
 
 struct Recorder<'a> {
     app: &'a App,
+    send: &'a mut dyn FnMut(&App, &Request) -> Reply,
     recording: Recording,
 }
 
@@ -369,7 +375,7 @@ impl Recorder<'_> {
     }
 
     fn send(&mut self, request: Request) -> Reply {
-        let reply = self.app.send(&request);
+        let reply = (self.send)(self.app, &request);
         self.recording.push((request, reply.clone()));
         reply
     }
