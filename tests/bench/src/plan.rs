@@ -1,0 +1,145 @@
+//! What is measured, and for how long.
+
+use std::time::Duration;
+
+use auth_bench::{Adapter, Result};
+
+use crate::sites::Engine;
+
+/// A part of a run, by the name that asks for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Mode {
+    Cold,
+    Feed,
+    Identity,
+    Me,
+    Micro,
+    Refresh,
+    SignIn,
+    SignUp,
+    Storm,
+}
+
+impl Mode {
+    const ALL: [Self; 9] = [
+        Self::Storm,
+        Self::Identity,
+        Self::Me,
+        Self::Refresh,
+        Self::SignIn,
+        Self::SignUp,
+        Self::Feed,
+        Self::Cold,
+        Self::Micro,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Feed => "feed",
+            Self::Identity => "identity",
+            Self::Me => "me",
+            Self::Micro => "micro",
+            Self::Refresh => "refresh",
+            Self::SignIn => "sign-in",
+            Self::SignUp => "sign-up",
+            Self::Storm => "storm",
+        }
+    }
+}
+
+/// The arguments, understood.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    modes: Vec<Mode>,
+    adapters: Vec<Adapter>,
+    engines: Vec<Engine>,
+    /// How many clients ask at once.
+    pub(crate) clients: Vec<usize>,
+    /// How often everything is measured; the medians count.
+    pub(crate) rounds: usize,
+    /// How long each round of one operation takes.
+    pub(crate) duration: Duration,
+    /// How long each round of a storm takes.
+    pub(crate) storm: Duration,
+    /// How many sessions end while another server is asked about them.
+    pub(crate) sign_outs: u32,
+    /// Whether the example servers are built from nothing.
+    pub(crate) clean_build: bool,
+    /// Whether it is shown where the service's time goes.
+    pub(crate) profile: bool,
+    /// Whether the tables of the documentation are written anew.
+    pub(crate) write: bool,
+}
+
+impl Plan {
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
+        let mut plan = Self {
+            modes: Vec::new(),
+            adapters: Adapter::ALL.to_vec(),
+            engines: Engine::ALL.to_vec(),
+            clients: vec![1, 16, 64],
+            rounds: 3,
+            duration: Duration::from_secs(3),
+            storm: Duration::from_secs(10),
+            sign_outs: 200,
+            clean_build: false,
+            profile: false,
+            write: false,
+        };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| format!("{argument} takes a value"));
+            match argument.as_str() {
+                "--quick" => {
+                    (plan.rounds, plan.clients, plan.sign_outs) = (1, vec![16], 20);
+                    (plan.adapters, plan.engines) = (vec![Adapter::Axum], vec![Engine::Postgres]);
+                    (plan.duration, plan.storm) = (Duration::from_secs(2), Duration::from_secs(5));
+                }
+                "--clean-build" => plan.clean_build = true,
+                "--adapter" => plan.adapters = list(value()?, Adapter::named)?,
+                "--clients" => plan.clients = list(value()?, |text| Ok(text.parse()?))?,
+                "--database" => plan.engines = list(value()?, Engine::named)?,
+                "--profile" => plan.profile = true,
+                "--write" => plan.write = true,
+                "--rounds" => plan.rounds = value()?.parse()?,
+                "--seconds" => {
+                    plan.duration = Duration::from_secs(value()?.parse()?);
+                    plan.storm = plan.duration;
+                }
+                name => {
+                    let mode = Mode::ALL.into_iter().find(|mode| mode.name() == name);
+                    plan.modes.push(mode.ok_or_else(|| format!("nothing to measure: {name}"))?);
+                }
+            }
+        }
+        if plan.modes.is_empty() {
+            plan.modes = Mode::ALL.to_vec();
+        }
+        Ok(plan)
+    }
+
+    pub(crate) fn has(&self, mode: Mode) -> bool {
+        self.modes.contains(&mode)
+    }
+
+    pub(crate) fn adapters(&self) -> impl Iterator<Item = Adapter> {
+        self.adapters.iter().copied()
+    }
+
+    pub(crate) fn engines(&self) -> impl Iterator<Item = Engine> {
+        self.engines.iter().copied()
+    }
+
+    pub(crate) fn places(&self) -> impl Iterator<Item = (Adapter, Engine)> {
+        let on = |engine: &Engine| {
+            let engine = *engine;
+            self.adapters.iter().map(move |adapter| (*adapter, engine))
+        };
+        self.engines.iter().flat_map(on)
+    }
+}
+
+fn list<T>(text: &str, parse: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> {
+    text.split(',').map(parse).collect()
+}

@@ -1,0 +1,43 @@
+//! Where a server's time goes, by `perf`.
+
+use std::process::{Child, Command, Stdio};
+
+use auth_bench::Result;
+
+use crate::sites::Server;
+
+/// Samples of a server from when it is started.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    perf: Child,
+    file: String,
+}
+
+impl Profile {
+    pub(crate) fn start(server: &Server) -> Result<Self> {
+        let process = server.meter.server.to_string();
+        let file = std::env::temp_dir().join(format!("auth-bench-{process}.perf"));
+        let file = file.display().to_string();
+        let perf = Command::new("perf")
+            .args(["record", "--quiet", "-F", "997", "-o", &file, "-p", &process])
+            .stdin(Stdio::null())
+            .spawn()?;
+        Ok(Self { perf, file })
+    }
+
+    /// Stops, and shows the functions that took most.
+    pub(crate) fn show(mut self) -> Result<()> {
+        let process = self.perf.id().to_string();
+        Command::new("kill").args(["-INT", &process]).status()?;
+        self.perf.wait()?;
+        let report = Command::new("perf")
+            .args(["report", "--stdio", "-i", &self.file, "--percent-limit", "0.7"])
+            .args(["--sort", "dso,symbol"])
+            .stderr(Stdio::null())
+            .output()?;
+        let report = String::from_utf8_lossy(&report.stdout).into_owned();
+        let lines = report.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.for_each(|line| eprintln!("{line}"));
+        Ok(std::fs::remove_file(&self.file)?)
+    }
+}

@@ -1,0 +1,113 @@
+//! The table of figures.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use auth_bench::Result;
+
+/// What a ratio is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Goal {
+    fn is_met(self, ratio: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => ratio >= least,
+            Self::AtMost(most) => ratio <= most,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::AtLeast(least) => format!("≥ {least:.2}"),
+            Self::AtMost(most) => format!("≤ {most:.2}"),
+        }
+    }
+}
+
+/// One figure.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) what: String,
+    pub(crate) place: String,
+    pub(crate) measured: String,
+    pub(crate) ratio: f64,
+    /// What the ratio is to.
+    pub(crate) of: String,
+    pub(crate) goal: Option<Goal>,
+}
+
+/// Rows as they were measured.
+#[derive(Debug, Default)]
+pub(crate) struct Report(Vec<Row>);
+
+impl Report {
+    /// Adds a row, and shows it at once.
+    pub(crate) fn add(&mut self, row: Row) {
+        eprintln!("{}", row.text());
+        self.0.push(row);
+    }
+
+    /// Adds what is no ratio.
+    pub(crate) fn fact(&mut self, what: &str, place: &str, measured: String) {
+        let (what, place) = (what.to_owned(), place.to_owned());
+        self.add(Row { what, place, measured, ratio: f64::NAN, of: String::new(), goal: None });
+    }
+
+    /// Returns it as Markdown.
+    pub(crate) fn table(&self) -> String {
+        table(self.0.iter())
+    }
+
+    /// Writes it between marks of the file beside this program's sources, and what tells most between
+    /// those of the project's README.
+    pub(crate) fn write(&self, about: &str) -> Result<()> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        replace(&folder.join("README.md"), &format!("{about}\n\n{}", self.table()))?;
+        let first = table(self.0.iter().filter(|row| row.goal.is_some() && row.tells_most()));
+        replace(&folder.join("../../README.md"), &format!("{about}\n\n{first}"))
+    }
+}
+
+impl Row {
+    fn text(&self) -> String {
+        let Self { what, place, measured, ratio, of, goal } = self;
+        let verdict = goal.map_or("", |goal| if goal.is_met(*ratio) { "ok" } else { "missed" });
+        let goal = goal.map(Goal::text).unwrap_or_default();
+        let ratio = if ratio.is_nan() { String::new() } else { format!("{ratio:.2}") };
+        format!("| {what} | {place} | {ratio} | {goal} | {verdict} | {measured} | {of} |")
+    }
+
+    /// One framework, and neither one client nor all of them.
+    fn tells_most(&self) -> bool {
+        let alone = !self.place.ends_with(" clients");
+        let storm = self.what.starts_with("storm");
+        self.place.starts_with("axum") && (alone || storm || self.place.ends_with(" 16 clients"))
+    }
+}
+
+fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
+    let mut table = String::from("| what | where | ratio | goal | | measured | ratio to |\n");
+    table.push_str("|---|---|---|---|---|---|---|\n");
+    for row in rows {
+        writeln!(table, "{}", row.text()).expect("a string grows");
+    }
+    table
+}
+
+fn replace(file: &Path, text: &str) -> Result<()> {
+    let old = fs::read_to_string(file)?;
+    let marks = old.split_once(BEGIN).and_then(|(head, rest)| {
+        let (_, tail) = rest.split_once(END)?;
+        Some((head, tail))
+    });
+    let (head, tail) = marks.ok_or_else(|| format!("{} has no marks", file.display()))?;
+    Ok(fs::write(file, format!("{head}{BEGIN}\n{text}{END}{tail}"))?)
+}
+
+const BEGIN: &str = "<!-- bench -->";
+const END: &str = "<!-- /bench -->";
