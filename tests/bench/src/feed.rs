@@ -12,7 +12,7 @@ use crate::block_on;
 use crate::http::{Connection, request};
 use crate::load::Latencies;
 use crate::plan::Plan;
-use crate::report::{Goal, Report, Row};
+use crate::report::{ENDED, Goal, Report, Row};
 use crate::scripts::{Tokens, gets, sign_in};
 use crate::sites::{Engine, Ground, Server};
 
@@ -56,7 +56,7 @@ pub(crate) fn measure(ground: &Ground, plan: &Plan, report: &mut Report) -> Resu
         let (lags, per_second) = block_on(sign_out(&here, &there, plan.sign_outs))?;
         let millis = |per_mille| lags.per_mille(per_mille).as_secs_f64() * 1e3;
         report.add(Row {
-            what: "until another server refuses an ended session".to_owned(),
+            what: ENDED.to_owned(),
             place: format!("{}, {CLIENTS} clients", channel.name()),
             measured: format!(
                 "p50 {:.1}, p99 {:.1}, longest {:.1} ms of {}; {per_second:.0} requests/s beside",

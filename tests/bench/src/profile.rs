@@ -31,13 +31,18 @@ impl Profile {
         Command::new("kill").args(["-INT", &process]).status()?;
         self.perf.wait()?;
         let report = Command::new("perf")
-            .args(["report", "--stdio", "-i", &self.file, "--percent-limit", "0.7"])
-            .args(["--sort", "dso,symbol"])
+            .args(["report", "--stdio", "--sort", "dso,symbol", "-i", &self.file])
             .stderr(Stdio::null())
             .output()?;
         let report = String::from_utf8_lossy(&report.stdout).into_owned();
         let lines = report.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        lines.for_each(|line| eprintln!("{line}"));
+        for line in lines.take(LINES) {
+            let line: String = line.chars().take(WIDTH).collect();
+            eprintln!("{}", line.trim_end());
+        }
         Ok(std::fs::remove_file(&self.file)?)
     }
 }
+
+const LINES: usize = 25;
+const WIDTH: usize = 140;

@@ -63,13 +63,19 @@ impl Report {
         table(self.0.iter())
     }
 
-    /// Writes it between marks of the file beside this program's sources, and what tells most between
-    /// those of the project's README.
+    /// Writes what was measured between the marks of the documentation: all of it in the file beside
+    /// this program's sources, what tells most in the project's README, and what concerns several
+    /// instances in the manual.
     pub(crate) fn write(&self, about: &str) -> Result<()> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        replace(&folder.join("README.md"), &format!("{about}\n\n{}", self.table()))?;
-        let first = table(self.0.iter().filter(|row| row.goal.is_some() && row.tells_most()));
-        replace(&folder.join("../../README.md"), &format!("{about}\n\n{first}"))
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let write = |file, rows: &mut dyn Iterator<Item = &Row>| {
+            let rows = table(rows);
+            replace(&project.join(file), &format!("{about}\n\n{rows}"))
+        };
+        write("tests/bench/README.md", &mut self.0.iter())?;
+        write("README.md", &mut self.0.iter().filter(|row| row.tells_most()))?;
+        let feed = &mut self.0.iter().filter(|row| row.what.starts_with(ENDED));
+        write("auth-core/src/manual/operations.md", feed)
     }
 }
 
@@ -86,7 +92,9 @@ impl Row {
     fn tells_most(&self) -> bool {
         let alone = !self.place.ends_with(" clients");
         let storm = self.what.starts_with("storm");
-        self.place.starts_with("axum") && (alone || storm || self.place.ends_with(" 16 clients"))
+        let on_axum = self.place.starts_with("axum");
+        let clients = alone || storm || self.place.ends_with(" 16 clients");
+        self.goal.is_some() && on_axum && clients
     }
 }
 
@@ -109,5 +117,7 @@ fn replace(file: &Path, text: &str) -> Result<()> {
     Ok(fs::write(file, format!("{head}{BEGIN}\n{text}{END}{tail}"))?)
 }
 
+/// How figures of the feed begin.
+pub(crate) const ENDED: &str = "until another server refuses an ended session";
 const BEGIN: &str = "<!-- bench -->";
 const END: &str = "<!-- /bench -->";
