@@ -34,11 +34,19 @@ fn main() -> ExitCode {
     let stores: Vec<StoreKind> =
         StoreKind::ALL.into_iter().filter(|store| wanted(store.name())).collect();
 
-    let conclusion = libtest_mimic::run(&arguments, trials(&stores, wanted));
+    let mut trials = trials(&stores, wanted);
+    // More than a filter can say: the names of trials, a line each.
+    let listed = std::env::var_os("AUTH_TEST_TRIALS")
+        .map(|file| std::fs::read_to_string(file).expect("AUTH_TEST_TRIALS is a file of names"));
+    if let Some(listed) = &listed {
+        let listed: BTreeSet<_> = listed.lines().collect();
+        trials.retain(|trial| listed.contains(trial.name()));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
     close_browser();
     drop_template();
     let partial = arguments.filter.is_some() || !arguments.skip.is_empty() || arguments.list;
-    if partial || arguments.ignored {
+    if partial || listed.is_some() || arguments.ignored {
         return conclusion.exit_code();
     }
 
