@@ -1,5 +1,6 @@
+use std::hint;
+
 use argon2::Block;
-use zeroize::Zeroize;
 
 use super::backend::HashBackend;
 use super::hash_params::HashParams;
@@ -94,9 +95,13 @@ impl AsMut<[Block]> for LentBlocks<'_> {
     }
 }
 
+/// By whole blocks, which takes a third of the time of volatile writes, word after word: those are a
+/// tenth of a hash.
 impl Drop for LentBlocks<'_> {
     fn drop(&mut self) {
-        self.as_mut().iter_mut().zeroize();
+        self.as_mut().fill(Block::new());
+        // What is about to be freed would otherwise not be worth writing to.
+        hint::black_box(&mut self.memory.blocks);
         if self.count > self.memory.kept {
             self.memory.give_back();
         }
