@@ -22,7 +22,8 @@ impl Database {
                 let connections = connections.and_then(|count| u32::try_from(count.0).ok());
                 Ok(Self::Postgres {
                     url: url.to_owned(),
-                    connections: connections.unwrap_or(crate::store::CONNECTIONS),
+                    connections: connections
+                        .unwrap_or_else(crate::store::connections_for_this_machine),
                 })
             }
             #[cfg(not(feature = "postgres"))]

@@ -27,14 +27,15 @@ pub(super) enum Pools {
 }
 
 impl Store {
-    /// Connects to Postgres 15 or later, with up to ten connections.
+    /// Connects to Postgres 15 or later, with up to two connections for each core of this machine, but
+    /// 4 to 20.
     ///
     /// # Errors
     ///
     /// If `url` is none, or the database cannot be reached or migrated.
     #[cfg(feature = "postgres")]
     pub async fn postgres(url: &str) -> Result<Self, StoreError> {
-        Ok(Self::migrated_postgres(url, CONNECTIONS).await?.0)
+        Ok(Self::migrated_postgres(url, connections_for_this_machine()).await?.0)
     }
 
     /// The same, with how many migrations it took.
@@ -347,8 +348,14 @@ impl From<MigrateError> for StoreError {
     }
 }
 
+/// Two for each core, and from 4 to 20: more of them take turns at the same cores, and each of the
+/// database's processes costs it memory.
 #[cfg(feature = "postgres")]
-pub(crate) const CONNECTIONS: u32 = 10;
+pub(crate) fn connections_for_this_machine() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(2 * cores).unwrap_or(u32::MAX).clamp(4, 20)
+}
+
 /// How long a request waits for a connection or a lock before the answer is 503.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -40,7 +40,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Database, Transaction};
 
 #[cfg(all(feature = "settings", feature = "postgres"))]
-pub(crate) use connect::CONNECTIONS;
+pub(crate) use connect::connections_for_this_machine;
 #[cfg(all(feature = "settings", feature = "sqlite"))]
 pub(crate) use connect::in_memory;
 pub use connect::{Store, StoreError};
