@@ -27,7 +27,7 @@ impl Auth {
     /// [`Error::CrossSiteRequest`] if the token is a cookie, `method` is not safe, and a foreign page
     /// may have sent the request; [`Error::Malformed`] for two credentials that differ.
     pub async fn authenticate(&self, method: &Method, headers: &HeaderMap) -> Result<User> {
-        Ok(self.session(&self.access_token(method, headers)?).await?.into_user())
+        Ok(self.session_of(method, headers).await?.into_user())
     }
 
     /// Returns the user of a request if they signed in within the last minutes, by
@@ -38,7 +38,7 @@ impl Auth {
     /// Those of [`authenticate`](Self::authenticate), and [`Error::ReauthenticationRequired`] if the
     /// sign-in was too long ago.
     pub async fn authenticate_recent(&self, method: &Method, headers: &HeaderMap) -> Result<User> {
-        let session = self.session(&self.access_token(method, headers)?).await?;
+        let session = self.session_of(method, headers).await?;
         self.require_recent(&session)?;
         Ok(session.into_user())
     }
@@ -66,7 +66,7 @@ impl Auth {
     ///
     /// [`Error::Unauthenticated`] without a good token of a live session.
     pub async fn session(&self, token: &AccessToken) -> Result<CurrentSession> {
-        self.in_time(self.live_session(token)).await
+        self.in_time(self.live_session(token.expose())).await
     }
 
     /// Returns what the access token of a request asserts, without asking the database.
@@ -78,11 +78,28 @@ impl Auth {
     ///
     /// Those of [`authenticate`](Self::authenticate).
     pub async fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Identity> {
-        let token = self.access_token(method, headers)?;
-        self.in_time(self.identity(&token)).await
+        let token = credentials::access_token(method, headers, &self.0.config)?;
+        let (token, _) = token.ok_or(Error::Unauthenticated)?;
+        let now = self.now();
+        // Nearly always, nothing has to be waited for.
+        match self.check(token, now) {
+            Ok(claims) => match self.0.revocations.contains(claims.sid.into(), now) {
+                Some(false) => Ok(Identity::of(&claims)),
+                Some(true) => Err(Error::Unauthenticated),
+                None => self.in_time(self.identity(token, now)).await,
+            },
+            Err(AccessTokenError::UnknownKey) => self.in_time(self.identity(token, now)).await,
+            Err(reason) => Err(refused(reason)),
+        }
     }
 
-    async fn live_session(&self, token: &AccessToken) -> Result<CurrentSession> {
+    async fn session_of(&self, method: &Method, headers: &HeaderMap) -> Result<CurrentSession> {
+        let token = credentials::access_token(method, headers, &self.0.config)?;
+        let (token, _) = token.ok_or(Error::Unauthenticated)?;
+        self.in_time(self.live_session(token)).await
+    }
+
+    async fn live_session(&self, token: &str) -> Result<CurrentSession> {
         let now = self.now();
         let claims = self.verify(token, now).await?;
         let found = self.0.store.read().await?.authenticated(claims.sid.into(), now).await?;
@@ -96,30 +113,19 @@ impl Auth {
         Ok(CurrentSession { authenticated, client: Client::default() })
     }
 
-    async fn identity(&self, token: &AccessToken) -> Result<Identity> {
-        let now = self.now();
+    async fn identity(&self, token: &str, now: Timestamp) -> Result<Identity> {
         let claims = self.verify(token, now).await?;
         let session_id = SessionId::from(claims.sid);
         let revoked = match self.0.revocations.contains(session_id, now) {
             Some(revoked) => revoked,
             None => !self.0.store.read().await?.session_is_live(session_id, now).await?,
         };
-        if revoked {
-            return Err(Error::Unauthenticated);
-        }
-        Ok(Identity {
-            user_id: claims.sub.into(),
-            session_id,
-            authenticated_at: Timestamp::from_secs(claims.auth_time),
-            methods: claims.amr.clone(),
-            claims: claims.extra.clone(),
-            expires_at: Timestamp::from_secs(claims.exp),
-        })
+        if revoked { Err(Error::Unauthenticated) } else { Ok(Identity::of(&claims)) }
     }
 
     pub(crate) async fn current_session(&self, request: &Request) -> Result<CurrentSession> {
-        let token = self.access_token(request.method(), request.headers())?;
-        Ok(self.session(&token).await?.asked_by(self.client(request)))
+        let session = self.session_of(request.method(), request.headers()).await?;
+        Ok(session.asked_by(self.client(request)))
     }
 
     pub(crate) async fn recent_session(&self, request: &Request) -> Result<CurrentSession> {
@@ -144,32 +150,18 @@ impl Auth {
         found.map(|(_, delivery)| delivery).ok_or(Error::Unauthenticated)
     }
 
-    fn access_token(&self, method: &Method, headers: &HeaderMap) -> Result<AccessToken> {
-        let found = credentials::access_token(method, headers, &self.0.config)?;
-        found.map(|(token, _)| token).ok_or(Error::Unauthenticated)
-    }
-
-    pub(crate) async fn verify(&self, token: &AccessToken, now: Timestamp) -> Result<Arc<Claims>> {
+    pub(crate) async fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Claims>> {
         let mut result = self.check(token, now);
         if result.as_ref().is_err_and(|error| *error == AccessTokenError::UnknownKey) {
             self.look_for_key().await?;
             result = self.check(token, now);
         }
-        result.map_err(|reason| {
-            // Each token comes to that end, most of them in the hands of an honest client.
-            if reason == AccessTokenError::Expired {
-                tracing::debug!(event = "token_expired", "an access token was refused");
-            } else {
-                tracing::info!(event = "token_invalid", ?reason, "an access token was refused");
-            }
-            Error::Unauthenticated
-        })
+        result.map_err(refused)
     }
 
     /// Verifies a token's signature, unless it was verified before, and checks everything else.
-    fn check(&self, token: &AccessToken, now: Timestamp) -> Result<Arc<Claims>, AccessTokenError> {
+    fn check(&self, token: &str, now: Timestamp) -> Result<Arc<Claims>, AccessTokenError> {
         let Inner { config, keyring, verified, .. } = &*self.0;
-        let token = token.expose();
         let digest = Digest::of(token.as_bytes());
         if let Some(known) = verified.get(&digest) {
             if keyring.verifies(&known.kid, now) {
@@ -192,6 +184,29 @@ impl Auth {
             verified.insert(&digest, token.len(), known);
         }
         Ok(claims)
+    }
+}
+
+fn refused(reason: AccessTokenError) -> Error {
+    // Each token comes to that end, most of them in the hands of an honest client.
+    if reason == AccessTokenError::Expired {
+        tracing::debug!(event = "token_expired", "an access token was refused");
+    } else {
+        tracing::info!(event = "token_invalid", ?reason, "an access token was refused");
+    }
+    Error::Unauthenticated
+}
+
+impl Identity {
+    fn of(claims: &Claims) -> Self {
+        Self {
+            user_id: claims.sub.into(),
+            session_id: claims.sid.into(),
+            authenticated_at: Timestamp::from_secs(claims.auth_time),
+            methods: claims.amr.clone(),
+            claims: claims.extra.clone(),
+            expires_at: Timestamp::from_secs(claims.exp),
+        }
     }
 }
 

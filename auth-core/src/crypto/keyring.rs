@@ -46,7 +46,7 @@ impl Keyring {
 
     /// Whether [`verifying`](Self::verifying) finds a key of that id.
     pub(crate) fn verifies(&self, kid: &str, now: Timestamp) -> bool {
-        let keys = self.keys();
+        let keys = self.keys.read().expect("no panic while held");
         let index = keys.iter().position(|key| key.signing.kid() == kid);
         index.is_some_and(|index| !retired(successor(&keys, index), self.overlap, now))
     }

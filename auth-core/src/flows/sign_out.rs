@@ -50,7 +50,7 @@ impl Auth {
     /// [`Error::Unauthenticated`] if the token is not good; it is if only its session has ended.
     pub async fn sign_out_session(&self, token: &AccessToken, client: &Client) -> Result<()> {
         let now = self.now();
-        let claims = self.verify(token, now).await?;
+        let claims = self.verify(token.expose(), now).await?;
         let mut unit = self.begin(client).await?;
         let user_id = claims.sub.into();
         let ended = unit.tx().revoke_session(user_id, claims.sid.into(), now).await?;
@@ -87,7 +87,7 @@ async fn sign_out(auth: &Auth, request: Request) -> Result<Response> {
         auth.sign_out(token, &client).await?;
     }
     if let Some((token, delivery)) = &access_token {
-        match auth.sign_out_session(token, &client).await {
+        match auth.sign_out_session(&AccessToken::from(*token), &client).await {
             // An access token that has expired is no reason to refuse what the refresh token did,
             // nor to let a browser keep it.
             Err(Error::Unauthenticated)

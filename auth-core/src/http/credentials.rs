@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::cookies::SessionCookie;
 use super::cross_site;
-use crate::{AccessToken, Config, Error, RefreshToken, Result};
+use crate::{Config, Error, RefreshToken, Result};
 
 /// How tokens travel to a client.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
@@ -28,17 +28,17 @@ pub(crate) enum Delivery {
 ///
 /// A browser sends a cookie whoever made it send the request: it counts only if that was a page of
 /// ours, or if the request changes nothing.
-pub(crate) fn access_token(
+pub(crate) fn access_token<'a>(
     method: &Method,
-    headers: &HeaderMap,
+    headers: &'a HeaderMap,
     config: &Config,
-) -> Result<Option<(AccessToken, Delivery)>> {
+) -> Result<Option<(&'a str, Delivery)>> {
     let cookie = SessionCookie::Access.read(headers, config);
     let Some((token, delivery)) = one_of(bearer(headers)?, cookie)? else { return Ok(None) };
     if delivery == Delivery::Cookie {
         cross_site::check(method, headers, true, config)?;
     }
-    Ok(Some((AccessToken::from(token), delivery)))
+    Ok(Some((token, delivery)))
 }
 
 /// Finds the refresh token of a request to an endpoint, and how it came: in its body, or as a cookie.
