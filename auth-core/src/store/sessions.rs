@@ -76,21 +76,21 @@ pub(crate) struct Authenticated {
     pub(crate) authenticated_at: Timestamp,
 }
 
+/// Without an alias, which SQLite does not know where it returns.
 macro_rules! rotate {
     ($from:literal, $($where:expr),+) => {
         concat!(
-            "UPDATE auth_sessions AS s
+            "UPDATE auth_sessions
              SET previous = $2, refresh = $3,
-                 rotated_at = CASE WHEN s.refresh = $2 THEN $4 ELSE s.rotated_at END,
+                 rotated_at = CASE WHEN refresh = $2 THEN $4 ELSE rotated_at END,
                  last_used_at = $4, idle_expires_at = $5",
             $from,
-            " WHERE s.family = $1
-                AND (s.refresh = $2
-                     OR (s.previous = $2 AND s.refresh = $3 AND s.rotated_at > $6))
-                AND s.revoked_at IS NULL AND s.expires_at > $4 AND s.idle_expires_at > $4",
+            " WHERE family = $1
+                AND (refresh = $2 OR (previous = $2 AND refresh = $3 AND rotated_at > $6))
+                AND revoked_at IS NULL AND expires_at > $4 AND idle_expires_at > $4",
             $($where,)+
-            "s.id AS session_id, s.user_id, s.authenticated_at, s.amr, s.idle_expires_at,
-             s.expires_at, s.remembered, s.user_agent"
+            "auth_sessions.id AS session_id, user_id, authenticated_at, amr, idle_expires_at,
+             expires_at, remembered, user_agent"
         )
     };
 }
@@ -159,7 +159,7 @@ impl Connection {
             Db::Postgres(handle, pace) => {
                 let sql = rotate!(
                     " FROM auth_users u",
-                    " AND u.id = s.user_id AND u.disabled_at IS NULL RETURNING ",
+                    " AND u.id = user_id AND u.disabled_at IS NULL RETURNING ",
                     account_columns!(),
                     ", "
                 );
@@ -173,7 +173,7 @@ impl Connection {
                 let sql = rotate!(
                     "",
                     " AND EXISTS (SELECT 1 FROM auth_users u
-                                  WHERE u.id = s.user_id AND u.disabled_at IS NULL) RETURNING "
+                                  WHERE u.id = user_id AND u.disabled_at IS NULL) RETURNING "
                 );
                 let rotated = bind!(query_as::<_, Rotated>(sql), rotation);
                 let rotated = rotated.fetch_optional(handle.connection()).await?;
