@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub(crate) fn measure(
     report: &mut Report,
 ) -> Result<()> {
     let name = format!("example-{}", adapter.name());
+    // By itself, so that it gets the features of no other.
+    build(&name, None)?;
     for engine in plan.engines() {
         let place = format!("{}, {}", adapter.name(), engine.name());
         let starts = 2 * plan.rounds + 1;
@@ -115,15 +118,20 @@ fn crates(name: &str) -> Result<usize> {
 
 fn clean_build(ground: &Ground, name: &str) -> Result<Duration> {
     let target = ground.folder().join("target");
-    let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--quiet", "--release", "-p", name]).env("CARGO_TARGET_DIR", &target);
     let begun = Instant::now();
-    if !cargo.status()?.success() {
-        return Err(format!("{name} cannot be built").into());
-    }
+    build(name, Some(&target))?;
     let time = begun.elapsed();
     fs::remove_dir_all(target)?;
     Ok(time)
+}
+
+fn build(name: &str, target: Option<&Path>) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--quiet", "--release", "-p", name]);
+    if let Some(target) = target {
+        cargo.env("CARGO_TARGET_DIR", target);
+    }
+    if cargo.status()?.success() { Ok(()) } else { Err(format!("{name} cannot be built").into()) }
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -27,6 +27,12 @@ enum Channel {
 impl Channel {
     const ALL: [Self; 3] = [Self::Polling, Self::Listen, Self::Redis];
 
+    /// Milliseconds over which sign-outs are spread, so that they come at any time between two looks at
+    /// the database where these are all there is.
+    const fn period(self) -> u64 {
+        if matches!(self, Self::Polling) { 500 } else { 50 }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Listen => "`LISTEN`",
@@ -53,7 +59,7 @@ pub(crate) fn measure(ground: &Ground, plan: &Plan, report: &mut Report) -> Resu
         }
         let start = || ground.start(Adapter::Axum.name(), Engine::Postgres, &settings);
         let (here, there) = (start()?, start()?);
-        let (lags, per_second) = block_on(sign_out(&here, &there, plan.sign_outs))?;
+        let (lags, per_second) = block_on(sign_out(channel, &here, &there, plan.sign_outs))?;
         let millis = |per_mille| lags.per_mille(per_mille).as_secs_f64() * 1e3;
         report.add(Row {
             what: ENDED.to_owned(),
@@ -73,7 +79,12 @@ pub(crate) fn measure(ground: &Ground, plan: &Plan, report: &mut Report) -> Resu
     Ok(())
 }
 
-async fn sign_out(here: &Server, there: &Server, times: u32) -> Result<(Latencies, f64)> {
+async fn sign_out(
+    channel: Channel,
+    here: &Server,
+    there: &Server,
+    times: u32,
+) -> Result<(Latencies, f64)> {
     let theirs = sign_in(here.port, 1..=CLIENTS).await?;
     let ending = sign_in(here.port, (1..=u64::from(times)).map(|number| CLIENTS + number)).await?;
     let answered = Arc::new(AtomicU64::new(0));
@@ -94,8 +105,8 @@ async fn sign_out(here: &Server, there: &Server, times: u32) -> Result<(Latencie
         let mut connections =
             (Connection::open(here.port).await?, Connection::open(there.port).await?);
         for (tokens, number) in ending.iter().zip(0..) {
-            // At any time between two looks at the database.
-            sleep(Duration::from_millis(number * 37 % 500)).await;
+            // At any time between two looks.
+            sleep(Duration::from_millis(number * 37 % channel.period())).await;
             lags.push(lag(&mut connections, tokens).await?);
         }
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(lags)

@@ -66,7 +66,7 @@ impl Operation {
     /// Measures it with as many clients as the plan says, one number after the other.
     pub(crate) fn measure(self, site: &Site, plan: &Plan, report: &mut Report) -> Result<()> {
         let numbers = Arc::new(AtomicU64::new(0));
-        for &clients in &plan.clients {
+        for &clients in plan.clients(site.adapter, site.engine) {
             let mut ours = self.scripts(site, clients, &numbers)?;
             let mut theirs = scripts::rows(self.floor().0, clients);
             let mut bare = Vec::new();

@@ -54,8 +54,10 @@ pub(crate) struct Plan {
     modes: Vec<Mode>,
     adapters: Vec<Adapter>,
     engines: Vec<Engine>,
-    /// How many clients ask at once.
-    pub(crate) clients: Vec<usize>,
+    /// Whether these frameworks were asked for: else one is enough for the second database.
+    chosen: bool,
+    /// How many clients ask at once, if that was asked for.
+    clients: Option<Vec<usize>>,
     /// How often everything is measured; the medians count.
     pub(crate) rounds: usize,
     /// How long each round of one operation takes.
@@ -78,9 +80,10 @@ impl Plan {
             modes: Vec::new(),
             adapters: Adapter::ALL.to_vec(),
             engines: Engine::ALL.to_vec(),
-            clients: vec![1, 16, 64],
+            chosen: false,
+            clients: None,
             rounds: 3,
-            duration: Duration::from_secs(3),
+            duration: Duration::from_secs(2),
             storm: Duration::from_secs(10),
             sign_outs: 200,
             clean_build: false,
@@ -92,13 +95,15 @@ impl Plan {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} takes a value"));
             match argument.as_str() {
                 "--quick" => {
-                    (plan.rounds, plan.clients, plan.sign_outs) = (1, vec![16], 20);
+                    (plan.rounds, plan.clients, plan.sign_outs) = (1, Some(vec![16]), 20);
                     (plan.adapters, plan.engines) = (vec![Adapter::Axum], vec![Engine::Postgres]);
-                    (plan.duration, plan.storm) = (Duration::from_secs(2), Duration::from_secs(5));
+                    (plan.duration, plan.storm) = (Duration::from_secs(1), Duration::from_secs(5));
                 }
                 "--clean-build" => plan.clean_build = true,
-                "--adapter" => plan.adapters = list(value()?, Adapter::named)?,
-                "--clients" => plan.clients = list(value()?, |text| Ok(text.parse()?))?,
+                "--adapter" => {
+                    (plan.adapters, plan.chosen) = (list(value()?, Adapter::named)?, true);
+                }
+                "--clients" => plan.clients = Some(list(value()?, |text| Ok(text.parse()?))?),
                 "--database" => plan.engines = list(value()?, Engine::named)?,
                 "--profile" => plan.profile = true,
                 "--write" => plan.write = true,
@@ -132,11 +137,20 @@ impl Plan {
     }
 
     pub(crate) fn places(&self) -> impl Iterator<Item = (Adapter, Engine)> {
-        let on = |engine: &Engine| {
-            let engine = *engine;
-            self.adapters.iter().map(move |adapter| (*adapter, engine))
-        };
-        self.engines.iter().flat_map(on)
+        let all = self
+            .engines
+            .iter()
+            .flat_map(|engine| self.adapters.iter().map(|adapter| (*adapter, *engine)));
+        all.filter(|place| self.chosen || place.0 == Adapter::Axum || place.1 == Engine::Postgres)
+    }
+
+    /// How many clients ask at once, one number after the other.
+    pub(crate) fn clients(&self, adapter: Adapter, engine: Engine) -> &[usize] {
+        match &self.clients {
+            Some(clients) => clients,
+            None if (adapter, engine) == (Adapter::Axum, Engine::Postgres) => &[1, 16, 64],
+            None => &[16],
+        }
     }
 }
 
