@@ -5,7 +5,7 @@ use std::result;
 
 mod hash;
 
-pub use hash::{Hasher, HashingThreads, PASSWORD, bare_loop, cores};
+pub use hash::{Backend, Hasher, HashingThreads, PASSWORD, bare_loop, cores};
 
 /// Of programs that end with the first error.
 pub type Result<T> = result::Result<T, Box<dyn Error + Send + Sync>>;

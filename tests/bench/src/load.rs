@@ -128,9 +128,16 @@ pub(crate) fn storm(
 }
 
 struct Clients {
-    tasks: JoinSet<io::Result<(Box<dyn Script>, Vec<Duration>, usize)>>,
+    tasks: JoinSet<io::Result<Client>>,
     start: Instant,
     end: Instant,
+}
+
+/// What one of them has done.
+struct Client {
+    script: Box<dyn Script>,
+    latencies: Vec<Duration>,
+    refused: usize,
 }
 
 impl Clients {
@@ -147,23 +154,24 @@ impl Clients {
         let start = Instant::now() + warm_up;
         let end = start + duration;
         let mut tasks = JoinSet::new();
-        for (mut script, mut connection) in scripts.into_iter().zip(connections) {
+        for (script, mut connection) in scripts.into_iter().zip(connections) {
+            let mut client = Client { script, latencies: Vec::new(), refused: 0 };
             tasks.spawn(async move {
-                let (mut latencies, mut refused) = (Vec::new(), 0);
                 loop {
                     let asked = Instant::now();
                     if asked >= end {
-                        return Ok((script, latencies, refused));
+                        return Ok(client);
                     }
-                    let answer = connection.ask(script.next()).await?;
-                    let counts = script.answered(&answer);
+                    let answer = connection.ask(client.script.next()).await?;
+                    let counts = client.script.answered(&answer);
                     let answered = Instant::now();
-                    if answered >= start && answered < end {
-                        if counts {
-                            latencies.push(answered - asked);
-                        } else {
-                            refused += 1;
-                        }
+                    if answered < start || answered >= end {
+                        continue;
+                    }
+                    if counts {
+                        client.latencies.push(answered - asked);
+                    } else {
+                        client.refused += 1;
                     }
                 }
             });
@@ -174,10 +182,10 @@ impl Clients {
     async fn finish(mut self) -> io::Result<(Scripts, Latencies, usize)> {
         let (mut scripts, mut latencies, mut refused) = (Vec::new(), Vec::new(), 0);
         while let Some(ended) = self.tasks.join_next().await {
-            let (script, its_latencies, its_refused) = ended.map_err(io::Error::other)??;
-            scripts.push(script);
-            latencies.extend(its_latencies);
-            refused += its_refused;
+            let client = ended.map_err(io::Error::other)??;
+            scripts.push(client.script);
+            latencies.extend(client.latencies);
+            refused += client.refused;
         }
         Ok((scripts, Latencies::new(latencies), refused))
     }

@@ -40,17 +40,19 @@ fn run() -> Result<()> {
     let ground = Ground::prepared()?;
     let mut report = Report::default();
     if plan.has(Mode::Storm) {
-        for (adapter, engine) in plan.places() {
-            storm::measure(&ground, &plan, adapter, engine, &mut report)?;
+        for place in plan.places() {
+            storm::measure(&ground, &plan, place, &mut report)?;
         }
     }
     let asked: Vec<Operation> =
         Operation::ALL.into_iter().filter(|it| plan.has(it.mode())).collect();
     if !asked.is_empty() {
-        for (adapter, engine) in plan.places() {
-            let site = Site::open(&ground, adapter, engine)?;
-            for operation in &asked {
-                operation.measure(&site, &plan, &mut report)?;
+        for place in plan.places() {
+            let asked = asked.iter().filter(|it| it.hashes() || place.backend == plan.backend());
+            let mut asked = asked.peekable();
+            if asked.peek().is_some() {
+                let site = Site::open(&ground, place)?;
+                asked.try_for_each(|operation| operation.measure(&site, &plan, &mut report))?;
             }
         }
     }

@@ -59,21 +59,22 @@ impl Operation {
         }
     }
 
-    const fn hashes(self) -> bool {
+    /// Whether the backend matters.
+    pub(crate) const fn hashes(self) -> bool {
         matches!(self, Self::SignIn | Self::SignUp)
     }
 
     /// Measures it with as many clients as the plan says, one number after the other.
     pub(crate) fn measure(self, site: &Site, plan: &Plan, report: &mut Report) -> Result<()> {
         let numbers = Arc::new(AtomicU64::new(0));
-        for &clients in plan.clients(site.adapter, site.engine) {
+        for &clients in plan.clients(site.place) {
             let mut ours = self.scripts(site, clients, &numbers)?;
             let mut theirs = scripts::rows(self.floor().0, clients);
             let mut bare = Vec::new();
             let between = || {
                 if self.hashes() {
                     let cpu = own_cpu();
-                    let (count, time) = bare_loop(cores(), plan.duration);
+                    let (count, time) = bare_loop(site.place.backend, cores(), plan.duration);
                     let per_second = f64::from(count) / time.as_secs_f64();
                     bare.push((per_second, (own_cpu() - cpu) / count));
                 }
@@ -119,7 +120,7 @@ impl Operation {
         let mut add = |figure, ratio, of: &str, goal| {
             report.add(Row {
                 what: format!("{}: {figure}", self.name()),
-                place: format!("{}, {clients} clients", site.place()),
+                place: format!("{}, {clients} clients", site.place),
                 measured: measured.clone(),
                 ratio,
                 of: of.to_owned(),
@@ -130,7 +131,7 @@ impl Operation {
             (ours.ratio(floor, |it| it.per_second), ours.ratio(floor, |it| micros(it.cpu)));
         let of =
             format!("{}, {:.0}/s, CPU {:.0} µs", self.floor().1, floor.per_second(), floor.cpu());
-        add(REQUESTS, throughput, &of, self.throughput_goal(site.adapter));
+        add(REQUESTS, throughput, &of, self.throughput_goal(site.place.adapter));
         add("CPU", cpu, &of, (self == Self::Refresh).then_some(Goal::AtMost(1.25)));
         if !self.hashes() {
             return;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use auth_bench::{Adapter, Result};
+use auth_bench::{Adapter, Backend, Result};
 
-use crate::sites::Engine;
+use crate::sites::{Engine, Place};
 
 /// A part of a run, by the name that asks for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,7 +54,8 @@ pub(crate) struct Plan {
     modes: Vec<Mode>,
     adapters: Vec<Adapter>,
     engines: Vec<Engine>,
-    /// Whether these frameworks were asked for: else one is enough for the second database.
+    backends: Vec<Backend>,
+    /// Whether these frameworks were asked for.
     chosen: bool,
     /// How many clients ask at once, if that was asked for.
     clients: Option<Vec<usize>>,
@@ -80,6 +81,7 @@ impl Plan {
             modes: Vec::new(),
             adapters: Adapter::ALL.to_vec(),
             engines: Engine::ALL.to_vec(),
+            backends: Backend::ALL.to_vec(),
             chosen: false,
             clients: None,
             rounds: 3,
@@ -97,8 +99,10 @@ impl Plan {
                 "--quick" => {
                     (plan.rounds, plan.clients, plan.sign_outs) = (1, Some(vec![16]), 20);
                     (plan.adapters, plan.engines) = (vec![Adapter::Axum], vec![Engine::Postgres]);
+                    plan.backends = vec![Backend::Portable];
                     (plan.duration, plan.storm) = (Duration::from_secs(1), Duration::from_secs(5));
                 }
+                "--backend" => plan.backends = list(value()?, Backend::named)?,
                 "--clean-build" => plan.clean_build = true,
                 "--adapter" => {
                     (plan.adapters, plan.chosen) = (list(value()?, Adapter::named)?, true);
@@ -132,23 +136,42 @@ impl Plan {
         self.adapters.iter().copied()
     }
 
+    /// The one with which everything is measured.
+    pub(crate) fn backend(&self) -> Backend {
+        self.backends[0]
+    }
+
     pub(crate) fn engines(&self) -> impl Iterator<Item = Engine> {
         self.engines.iter().copied()
     }
 
-    pub(crate) fn places(&self) -> impl Iterator<Item = (Adapter, Engine)> {
-        let all = self
-            .engines
-            .iter()
-            .flat_map(|engine| self.adapters.iter().map(|adapter| (*adapter, *engine)));
-        all.filter(|place| self.chosen || place.0 == Adapter::Axum || place.1 == Engine::Postgres)
+    /// Where: unless frameworks were chosen, what differs from axum on Postgres in one thing at most.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
+        let mut places = Vec::new();
+        for &engine in &self.engines {
+            for &adapter in &self.adapters {
+                let backends = self.backends.iter();
+                places.extend(backends.map(|&backend| Place { adapter, engine, backend }));
+            }
+        }
+        let is_near = move |place: &Place| {
+            let alike = [
+                place.adapter == Adapter::Axum,
+                place.engine == Engine::Postgres,
+                place.backend == self.backend(),
+            ];
+            alike.into_iter().filter(|alike| *alike).count() >= 2
+        };
+        places.into_iter().filter(move |place| self.chosen || is_near(place))
     }
 
     /// How many clients ask at once, one number after the other.
-    pub(crate) fn clients(&self, adapter: Adapter, engine: Engine) -> &[usize] {
+    pub(crate) fn clients(&self, place: Place) -> &[usize] {
         match &self.clients {
             Some(clients) => clients,
-            None if (adapter, engine) == (Adapter::Axum, Engine::Postgres) => &[1, 16, 64],
+            None if place.adapter == Adapter::Axum && place.engine == Engine::Postgres => {
+                &[1, 16, 64]
+            }
             None => &[16],
         }
     }

@@ -1,13 +1,14 @@
 //! Servers in processes of their own, with a database each.
 
 use std::env;
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use auth_bench::{Adapter, FLOOR, Result, SECRET};
+use auth_bench::{Adapter, Backend, FLOOR, Result, SECRET};
 
 use crate::meter::Meter;
 
@@ -31,6 +32,21 @@ impl Engine {
     pub(crate) fn named(name: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(name));
         found.ok_or_else(|| format!("no database: {name}").into())
+    }
+}
+
+/// Where something is measured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) adapter: Adapter,
+    pub(crate) engine: Engine,
+    pub(crate) backend: Backend,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.adapter.name(), self.engine.name())?;
+        if self.backend == Backend::Simd { f.write_str(", simd") } else { Ok(()) }
     }
 }
 
@@ -167,35 +183,32 @@ impl Drop for Server {
     }
 }
 
-/// The service and the least possible server on the same framework and engine.
+/// The service and the least possible server at the same place.
 #[derive(Debug)]
 pub(crate) struct Site {
-    pub(crate) adapter: Adapter,
-    pub(crate) engine: Engine,
+    pub(crate) place: Place,
     pub(crate) service: Server,
     pub(crate) floor: Server,
 }
 
 impl Site {
     /// Starts both, with as many people in the one as there are rows in the other.
-    pub(crate) fn open(ground: &Ground, adapter: Adapter, engine: Engine) -> Result<Self> {
+    pub(crate) fn open(ground: &Ground, place: Place) -> Result<Self> {
+        let Place { adapter, engine, backend } = place;
         let (url, floor_url) = (ground.database(engine)?, ground.database(engine)?);
         ground.import(&url)?;
-        let settings = [("AUTH_DATABASE_URL", url.as_str())];
+        let settings =
+            [("AUTH_DATABASE_URL", url.as_str()), ("AUTH_PASSWORD__BACKEND", backend.name())];
         let service = ground.start(adapter.name(), engine, &settings)?;
-        let floor = format!("{FLOOR}{}", adapter.name());
-        let floor = ground.start(&floor, engine, &[("FLOOR_DATABASE_URL", &floor_url)])?;
+        let settings =
+            [("FLOOR_DATABASE_URL", floor_url.as_str()), ("FLOOR_BACKEND", backend.name())];
+        let floor = ground.start(&format!("{FLOOR}{}", adapter.name()), engine, &settings)?;
         if engine == Engine::Postgres {
             for url in [&url, &floor_url] {
                 ground.execute(url, "VACUUM ANALYZE")?;
             }
         }
-        Ok(Self { adapter, engine, service, floor })
-    }
-
-    /// Names both.
-    pub(crate) fn place(&self) -> String {
-        format!("{}, {}", self.adapter.name(), self.engine.name())
+        Ok(Self { place, service, floor })
     }
 }
 

@@ -3,25 +3,24 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use auth_bench::{Adapter, Result, cores};
+use auth_bench::{Result, cores};
 
 use crate::contest::{Rounds, WARM_UP, median};
 use crate::load::{Latencies, storm};
 use crate::meter::Memory;
 use crate::plan::Plan;
 use crate::report::{Goal, Report, Row};
-use crate::sites::{Engine, Ground, Site};
+use crate::sites::{Ground, Place, Site};
 use crate::{block_on, scripts};
 
 /// Has 64 clients sign in without pause, and somebody read by the clock.
 pub(crate) fn measure(
     ground: &Ground,
     plan: &Plan,
-    adapter: Adapter,
-    engine: Engine,
+    place: Place,
     report: &mut Report,
 ) -> Result<()> {
-    let site = Site::open(ground, adapter, engine)?;
+    let site = Site::open(ground, place)?;
     // A hashing thread that has nothing to do gives its memory back.
     sleep(Duration::from_secs(2));
     let mut memory = [&site.service, &site.floor].map(|server| Memory::of(server.meter.server));
@@ -48,7 +47,7 @@ pub(crate) fn measure(
             memory.peak = Memory::of(process).peak;
         }
     }
-    let place = format!("{}, {CLIENTS} clients", site.place());
+    let place = format!("{}, {CLIENTS} clients", site.place);
     let [ours, floor] = figures.map(|(latencies, rounds)| (texts(&latencies, &rounds), latencies));
     for (per_mille, name) in [(500, "p50"), (990, "p99")] {
         let pairs = ours.1.iter().zip(&floor.1);

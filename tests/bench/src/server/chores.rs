@@ -1,6 +1,6 @@
 //! What is done to databases before anything is measured.
 
-use auth_bench::{Hasher, PASSWORD, PEOPLE, Result, SECRET, email};
+use auth_bench::{Backend, Hasher, PASSWORD, PEOPLE, Result, SECRET, email};
 use auth_core::{Auth, Config, ImportOptions, ImportedUser, MasterSecret, Store};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, raw_sql};
@@ -14,7 +14,7 @@ pub(crate) async fn import(url: &str) -> Result<()> {
     };
     let config = Config::new("http://127.0.0.1")?;
     let auth = Auth::builder(config, store, MasterSecret::parse(SECRET)?).build().await?;
-    let hash = Hasher::new().phc(PASSWORD.as_bytes());
+    let hash = Hasher::new(Backend::Portable).phc(PASSWORD.as_bytes());
     let people = (1..=PEOPLE).map(|number| {
         let mut user = ImportedUser::new(&email(number));
         (user.activated, user.password_hash) = (true, Some(hash.clone()));

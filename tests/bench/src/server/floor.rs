@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_bench::{HashingThreads, PEOPLE, Result};
+use auth_bench::{Backend, HashingThreads, PEOPLE, Result};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, query, query_scalar, raw_sql};
@@ -30,7 +30,7 @@ macro_rules! on {
 
 impl Floor {
     /// Makes its tables in an empty database.
-    pub(crate) async fn open(url: &str) -> Result<Self> {
+    pub(crate) async fn open(url: &str, backend: Backend) -> Result<Self> {
         let database = if url.starts_with("sqlite:") {
             let options: SqliteConnectOptions = url.parse()?;
             let options = options
@@ -50,7 +50,7 @@ impl Floor {
         };
         let fill = format!("{FILL} LIMIT {PEOPLE}");
         on!(&database, writer, |pool| query(AssertSqlSafe(fill)).execute(pool).await.map(drop))?;
-        Ok(Self { database: Arc::new(database), hashing: HashingThreads::start() })
+        Ok(Self { database: Arc::new(database), hashing: HashingThreads::start(backend) })
     }
 
     /// Reads one row by its key.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use auth_bench::{Hasher, MOUNT, PASSWORD, Result, SECRET, email};
+use auth_bench::{Backend, Hasher, MOUNT, PASSWORD, Result, SECRET, email};
 use auth_core::{
     AccessToken, Auth, Client, Config, MasterSecret, Request, SignIn, SignedIn, Store, Tokens,
 };
@@ -18,11 +18,13 @@ pub(crate) async fn measure(url: &str) -> Result<()> {
     let auth = Auth::builder(config, store, MasterSecret::parse(SECRET)?).build().await?;
     let background = auth.start();
     let client = Client::default();
-    let mut hasher = Hasher::new();
 
-    let mut times = Times::new("Argon2id, memory reused");
-    while times.go_on() {
-        times.add(|| hasher.hash(PASSWORD.as_bytes()));
+    for backend in Backend::ALL {
+        let mut hasher = Hasher::new(backend);
+        let mut times = Times::new(&format!("Argon2id, memory reused, {}", backend.name()));
+        while times.go_on() {
+            times.add(|| hasher.hash(PASSWORD.as_bytes()));
+        }
     }
 
     let mut times = Times::new("sign in");

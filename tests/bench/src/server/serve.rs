@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use async_trait::async_trait;
-use auth_bench::{Adapter, FLOOR, MOUNT, Result};
+use auth_bench::{Adapter, Backend, FLOOR, MOUNT, Result};
 use auth_core::settings::Settings;
 use auth_core::{Auth, Email, Mailer, MailerError};
 
@@ -18,7 +18,8 @@ pub(crate) async fn serve(what: &str) -> Result<()> {
     let port = listener.local_addr()?.port();
     match what.strip_prefix(FLOOR) {
         Some(adapter) => {
-            let floor = Floor::open(&env::var("FLOOR_DATABASE_URL")?).await?;
+            let backend = Backend::named(&env::var("FLOOR_BACKEND")?)?;
+            let floor = Floor::open(&env::var("FLOOR_DATABASE_URL")?, backend).await?;
             announce(port)?;
             match Adapter::named(adapter)? {
                 Adapter::Actix => floor_on_actix(floor, listener).await,
