@@ -1,6 +1,6 @@
 //! Puts the matrix together and runs it: `axum::sqlite::sign_up::…`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::process::ExitCode;
 
 use auth_conformance::cases::{BROWSER_CASES, CASES, CHECKS, COMPARISONS};
@@ -35,12 +35,13 @@ fn main() -> ExitCode {
         StoreKind::ALL.into_iter().filter(|store| wanted(store.name())).collect();
 
     let mut trials = trials(&stores, wanted);
-    // More than a filter can say: the names of trials, a line each.
+    // More than a filter can say: the names of trials, a line each, in their order.
     let listed = std::env::var_os("AUTH_TEST_TRIALS")
         .map(|file| std::fs::read_to_string(file).expect("AUTH_TEST_TRIALS is a file of names"));
     if let Some(listed) = &listed {
-        let listed: BTreeSet<_> = listed.lines().collect();
-        trials.retain(|trial| listed.contains(trial.name()));
+        let listed: HashMap<_, _> = listed.lines().zip(0..).collect();
+        trials.retain(|trial| listed.contains_key(trial.name()));
+        trials.sort_by_key(|trial| listed[trial.name()]);
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     close_browser();

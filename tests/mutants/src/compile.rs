@@ -24,6 +24,7 @@ pub(crate) fn build(tree: &mut Tree, target: &Path) -> io::Result<HashMap<String
         "--test",
         "conformance",
     ];
+    tree.recall();
     for arguments in [&check[..], &test[..]] {
         loop {
             tree.write()?;

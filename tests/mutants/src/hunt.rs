@@ -1,5 +1,6 @@
 //! Which tests notice which mutant.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ pub(crate) struct Hunt {
     suite_trials: Vec<Trial>,
     /// Tests that do not pass by themselves.
     pub(crate) left_out: Vec<String>,
+    /// Which tests have caught which mutants: they are good at what is near, too.
+    catches: Mutex<HashMap<String, Vec<usize>>>,
 }
 
 struct Trial {
@@ -56,7 +59,8 @@ impl Hunt {
         };
         let unit_trials = survey(&unit, "")?;
         let suite_trials = survey(&suite, SQLITE)?;
-        Ok(Self { unit, suite, scratch, unit_trials, suite_trials, left_out })
+        let catches = Mutex::default();
+        Ok(Self { unit, suite, scratch, unit_trials, suite_trials, left_out, catches })
     }
 
     /// Tries every test that reaches a mutant, on SQLite, and then on Postgres if there is one.
@@ -65,79 +69,85 @@ impl Hunt {
         mutants: Vec<usize>,
         tell: impl Fn(usize, &Fate) + Sync,
     ) -> io::Result<HashMap<usize, Fate>> {
+        let (reached, unreached): (Vec<_>, Vec<_>) = mutants.into_iter().partition(|mutant| {
+            let trials = self.unit_trials.iter().chain(&self.suite_trials);
+            trials.into_iter().any(|trial| trial.reached.contains(mutant))
+        });
         let mut fates = HashMap::new();
-        let mut step = |mutants: Vec<usize>, is_last: bool, attack: &Attack<'_>| {
+        let mut step = |mutants: Vec<usize>, attack: &Attack<'_>| {
             let fated = share(mutants, &self.scratch, |mutant, scratch| {
-                let fate = attack(mutant, scratch)?;
-                let is_over = matches!(fate, Fate::Caught(_) | Fate::Hung);
-                if is_last || is_over {
-                    tell(mutant, &fate);
-                }
+                let outcome = attack(mutant, scratch)?;
+                let fate = Fate::from(outcome);
+                self.learn(mutant, &fate);
+                tell(mutant, &fate);
                 Ok((mutant, fate))
             })?;
+            let rest = fated.iter().filter(|(_, fate)| matches!(fate, Fate::Survived));
+            let rest: Vec<_> = rest.map(|(mutant, _)| *mutant).collect();
             fates.extend(fated);
-            let rest =
-                fates.iter().filter(|(_, fate)| !matches!(fate, Fate::Caught(_) | Fate::Hung));
-            io::Result::Ok(rest.map(|(mutant, _)| *mutant).collect::<Vec<_>>())
+            io::Result::Ok(rest)
         };
 
         // Nearly all are noticed by what is most about them, within a second.
-        let few = |mutant, scratch: &Path| {
-            let unit = reaching(&self.unit_trials, mutant);
-            let suite = reaching(&self.suite_trials, mutant);
-            if unit.is_empty() && suite.is_empty() {
-                return Ok(Fate::Unreached);
+        let rest = step(reached, &|mutant, scratch| match self.unit.attack(
+            mutant,
+            &self.ranked(&self.unit_trials, mutant),
+            scratch,
+        )? {
+            Outcome::Passed => {
+                let suite = self.ranked(&self.suite_trials, mutant);
+                self.suite.attack(mutant, &suite[..suite.len().min(FEW)], scratch)
             }
-            Ok(match self.unit.attack(mutant, &unit, scratch)? {
-                Outcome::Passed => {
-                    self.suite.attack(mutant, &suite[..suite.len().min(FEW)], scratch)?.into()
-                }
-                outcome => outcome.into(),
-            })
-        };
-        let on_sqlite = |mutant, scratch: &Path| {
-            let suite = reaching(&self.suite_trials, mutant);
-            if suite.is_empty() && reaching(&self.unit_trials, mutant).is_empty() {
-                return Ok(Fate::Unreached);
-            }
-            Ok(self.suite.attack(mutant, &suite[suite.len().min(FEW)..], scratch)?.into())
-        };
-        let has_postgres = std::env::var_os("DATABASE_URL").is_some();
-        let rest = step(mutants, false, &few)?;
-        let rest = step(rest, !has_postgres, &on_sqlite)?;
-        if has_postgres && !rest.is_empty() {
-            let names = self.suite.list(POSTGRES)?;
-            let names: Vec<_> = names.iter().map(|name| &**name).collect();
-            let reached = self.suite.survey(&names, &self.scratch.join("postgres"))?;
-            let reached = reached.ok_or_else(|| io::Error::other("the suite fails on Postgres"))?;
-            let on_postgres = |mutant, scratch: &Path| {
-                let twins = reaching(&self.suite_trials, mutant).into_iter();
-                let twins: Vec<_> = twins.map(|name| name.replace(SQLITE, POSTGRES)).collect();
-                let twins: Vec<_> = twins.iter().map(|name| &**name).collect();
-                Ok(
-                    match self.suite.attack(
-                        mutant,
-                        if twins.is_empty() { &names } else { &twins },
-                        scratch,
-                    ) {
-                        _ if !reached.contains(&mutant) => {
-                            if reaching(&self.unit_trials, mutant).is_empty() {
-                                Fate::Unreached
-                            } else {
-                                Fate::Survived
-                            }
-                        }
-                        outcome => outcome?.into(),
-                    },
-                )
-            };
-            step(rest, true, &on_postgres)?;
+            outcome => Ok(outcome),
+        })?;
+        let rest = step(rest, &|mutant, scratch| {
+            self.suite.attack(mutant, &self.ranked(&self.suite_trials, mutant), scratch)
+        })?;
+        if std::env::var_os("DATABASE_URL").is_none() {
+            fates.extend(unreached.into_iter().map(|mutant| (mutant, Fate::Unreached)));
+            return Ok(fates);
         }
+
+        let names = self.suite.list(POSTGRES)?;
+        let names: Vec<_> = names.iter().map(|name| &**name).collect();
+        let reached = self.suite.survey(&names, &self.scratch.join("postgres"))?;
+        let reached = reached.ok_or_else(|| io::Error::other("the suite fails on Postgres"))?;
+        let (only_there, unreached): (Vec<_>, Vec<_>) =
+            unreached.into_iter().partition(|mutant| reached.contains(mutant));
+        step(rest, &|mutant, scratch| {
+            let twins = self.ranked(&self.suite_trials, mutant).into_iter();
+            let twins: Vec<_> = twins.map(|name| name.replace(SQLITE, POSTGRES)).collect();
+            let twins: Vec<_> = twins.iter().map(|name| &**name).collect();
+            self.suite.attack(mutant, &twins, scratch)
+        })?;
+        step(only_there, &|mutant, scratch| self.suite.attack(mutant, &names, scratch))?;
+        fates.extend(unreached.into_iter().map(|mutant| (mutant, Fate::Unreached)));
         Ok(fates)
+    }
+
+    /// The tests that reach a mutant: first those that have caught what is near, then those that are
+    /// about little else.
+    fn ranked<'a>(&self, trials: &'a [Trial], mutant: usize) -> Vec<&'a str> {
+        let catches = self.catches.lock().expect("nobody panics");
+        let near = |trial: &Trial| {
+            let caught = catches.get(&trial.name).into_iter().flatten();
+            caught.filter(|other| mutant.abs_diff(**other) < NEAR).count()
+        };
+        let reaching = trials.iter().filter(|trial| trial.reached.contains(&mutant));
+        let mut reaching: Vec<_> = reaching.map(|trial| (near(trial), &*trial.name)).collect();
+        reaching.sort_by_key(|(near, _)| Reverse(*near));
+        reaching.into_iter().map(|(_, name)| name).collect()
+    }
+
+    fn learn(&self, mutant: usize, fate: &Fate) {
+        if let Fate::Caught(test) = fate {
+            let mut catches = self.catches.lock().expect("nobody panics");
+            catches.entry(test.clone()).or_default().push(mutant);
+        }
     }
 }
 
-type Attack<'a> = dyn Fn(usize, &Path) -> io::Result<Fate> + Sync + 'a;
+type Attack<'a> = dyn Fn(usize, &Path) -> io::Result<Outcome> + Sync + 'a;
 
 impl From<Outcome> for Fate {
     fn from(outcome: Outcome) -> Self {
@@ -147,11 +157,6 @@ impl From<Outcome> for Fate {
             Outcome::Passed => Self::Survived,
         }
     }
-}
-
-fn reaching(trials: &[Trial], mutant: usize) -> Vec<&str> {
-    let reaching = trials.iter().filter(|trial| trial.reached.contains(&mutant));
-    reaching.map(|trial| &*trial.name).collect()
 }
 
 /// Does something with each item, as many at a time as there are processors.
@@ -188,4 +193,6 @@ fn share<T: Send, R: Send>(
 const SQLITE: &str = "axum::sqlite::";
 const POSTGRES: &str = "axum::postgres::";
 /// How many trials a mutant meets before others have their turn.
-const FEW: usize = 12;
+const FEW: usize = 16;
+/// How far mutants are from each other that one test is likely to catch.
+const NEAR: usize = 60;

@@ -11,7 +11,8 @@ mod survivors;
 mod tree;
 mod trials;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -48,12 +49,15 @@ fn main() -> io::Result<ExitCode> {
     }
 
     println!("==> looking what each test reaches");
-    let program = |name: &str, package: &str| Program {
-        path: programs[name].clone(),
-        folder: tree.folder.join(package),
-        is_suite: name == "conformance",
+    let program = |name: &str, package: &str| {
+        // Cargo knows the original and its copy by one name, and builds either over the other.
+        let path = output.join(name);
+        let _ = fs::remove_file(&path);
+        fs::copy(&programs[name], &path)?;
+        let folder = tree.folder.join(package);
+        io::Result::Ok(Program { path, folder, is_suite: name == "conformance" })
     };
-    let (unit, suite) = (program("auth_core", "auth-core"), program("conformance", "tests"));
+    let (unit, suite) = (program("auth_core", "auth-core")?, program("conformance", "tests")?);
     let hunt = Hunt::prepare(unit, suite, output.join("scratch"))?;
     for test in &hunt.left_out {
         println!("    left out, because it does not pass by itself: {test}");
@@ -67,18 +71,19 @@ fn main() -> io::Result<ExitCode> {
         log.push(match fate {
             Fate::Caught(test) => format!("caught by {test}: {}", labels[mutant]),
             Fate::Hung => format!("hung: {}", labels[mutant]),
-            Fate::Survived => format!("SURVIVED: {}", labels[mutant]),
-            Fate::Unreached => format!("NOT REACHED: {}", labels[mutant]),
+            // So far: others have their turn.
+            Fate::Survived => format!("survived: {}", labels[mutant]),
+            Fate::Unreached => format!("not reached: {}", labels[mutant]),
         });
         // Whoever waits reads it as it grows.
-        let _ = std::fs::write(output.join("report"), log.join("\n"));
+        let _ = fs::write(output.join("report"), log.join("\n"));
     })?;
     report(&tree, &fates, &output, &chosen, start)
 }
 
 fn report(
     tree: &Tree,
-    fates: &std::collections::HashMap<usize, Fate>,
+    fates: &HashMap<usize, Fate>,
     output: &Path,
     chosen: &[String],
     start: Instant,

@@ -1,6 +1,6 @@
 //! The copy of the workspace that has all mutants in it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -20,6 +20,8 @@ pub(crate) struct Tree {
     first: Vec<usize>,
     /// The edits that do not compile.
     broken: HashSet<usize>,
+    /// The first mutant of each edit that does not or did not compile, of other files too.
+    known_broken: BTreeSet<String>,
     labels: Vec<String>,
 }
 
@@ -44,6 +46,7 @@ impl Tree {
             edits: Vec::new(),
             first: Vec::new(),
             broken: HashSet::new(),
+            known_broken: BTreeSet::new(),
             labels: Vec::new(),
         };
         let mut kept = HashSet::new();
@@ -90,8 +93,20 @@ impl Tree {
             .collect()
     }
 
+    /// Leaves out what did not compile the last time, so that it is not found out again.
+    pub(crate) fn recall(&mut self) {
+        let known = fs::read_to_string(self.folder.join(BROKEN)).unwrap_or_default();
+        self.known_broken = known.lines().map(str::to_owned).collect();
+        let is_known = |edit: &usize| self.known_broken.contains(&self.labels[self.first[*edit]]);
+        self.broken.extend((0..self.edits.len()).filter(is_known));
+    }
+
     /// Writes the files, without what is known not to compile.
     pub(crate) fn write(&mut self) -> io::Result<()> {
+        let broken = self.broken.iter().map(|edit| self.labels[self.first[*edit]].clone());
+        self.known_broken.extend(broken);
+        let known: Vec<_> = self.known_broken.iter().map(|label| &**label).collect();
+        fs::write(self.folder.join(BROKEN), known.join("\n"))?;
         for (file, mutated) in &mut self.files {
             let edits = mutated.edits.clone().filter(|edit| !self.broken.contains(edit));
             let edits = edits.map(|edit| (edit, &self.edits[edit]));
@@ -186,5 +201,7 @@ fn remove_others(folder: &Path, kept: &HashSet<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+/// What does not compile, beside the copy.
+const BROKEN: &str = "../broken";
 /// Which the switch is added to.
 const ROOT: &str = "auth-core/src/lib.rs";

@@ -61,7 +61,7 @@ impl Program {
         if names.is_empty() {
             return Ok(Outcome::Passed);
         }
-        self.run(names, ("AUTH_MUTANT", mutant.to_string()), Duration::from_secs(60), scratch)
+        self.run(names, ("AUTH_MUTANT", mutant.to_string()), Duration::from_secs(30), scratch)
     }
 
     /// `patience` is how long it may say nothing.
