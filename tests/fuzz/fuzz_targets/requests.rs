@@ -24,16 +24,15 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         return Corpus::Reject;
     }
     WORLD.with_borrow_mut(|world| {
-        let current = world.get_or_insert_with(World::new);
         for step in &steps {
-            current.take(step);
+            world.take(step);
         }
         // An input is to fail alone as it did after others.
-        world.take_if(|world| world.is_changed());
+        world.restore();
     });
     Corpus::Keep
 });
 
 thread_local! {
-    static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+    static WORLD: RefCell<World> = RefCell::new(World::new());
 }

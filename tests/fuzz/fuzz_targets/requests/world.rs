@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use auth_core::fuzzing::free_hashes;
 use auth_core::{
     Auth, Clock, Config, ImportOptions, ImportedUser, Mailbox, ManualClock, MasterSecret, Peer,
     Request, Response, SeededRandom, Store, Timestamp,
@@ -33,19 +34,23 @@ impl World {
     pub(crate) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime starts");
-        let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
-        let mailbox = Mailbox::new();
+        let (clock, mailbox) = (start(), Mailbox::new());
         let auth = runtime.block_on(service(clock.clone(), mailbox.clone()));
         let request = Request::new(Bytes::new());
         let document = runtime.block_on(auth.respond("/openapi.json", Ok(request)));
         let description = Description::new(document.body());
-        let told = HashMap::from([("$totp", TOTP_SECRET.to_owned())]);
+        let told = told();
         Self { runtime, auth, clock, mailbox, description, told, disabled: false, changed: false }
     }
 
-    /// Whether something was done that a later input would notice.
-    pub(crate) fn is_changed(&self) -> bool {
-        self.changed
+    /// Undoes what a later input would notice.
+    pub(crate) fn restore(&mut self) {
+        if self.changed {
+            (self.clock, self.mailbox) = (start(), Mailbox::new());
+            let service = service(self.clock.clone(), self.mailbox.clone());
+            self.auth = self.runtime.block_on(service);
+            (self.told, self.disabled, self.changed) = (told(), false, false);
+        }
     }
 
     pub(crate) fn take(&mut self, step: &Step) {
@@ -144,14 +149,20 @@ impl World {
     }
 }
 
+fn start() -> ManualClock {
+    ManualClock::at(Timestamp::from_secs(1_700_000_000))
+}
+
+fn told() -> HashMap<&'static str, String> {
+    HashMap::from([("$totp", TOTP_SECRET.to_owned())])
+}
+
 /// A service with Ada, and Bob who has a second factor.
 async fn service(clock: ManualClock, mailbox: Mailbox) -> Auth {
     let store = Store::sqlite("sqlite::memory:").await.expect("memory is enough");
     let config = Config::new("https://a.example").expect("this is an origin");
     let config = config.allowed_origins(["https://admin.example"]).expect("and this");
-    let config = config
-        .uniform_time(Duration::from_millis(1))
-        .hash_params("m=7168,t=5,p=1".parse::<auth_core::HashParams>().expect("OWASP's least"));
+    let config = config.uniform_time(Duration::from_millis(1)).hash_params(free_hashes());
     let secret = MasterSecret::new((0..32).collect()).expect("it is 32 different bytes");
     let auth = Auth::builder(config, store, secret)
         .clock(clock)
