@@ -365,3 +365,66 @@ const TAKE_CONDITIONS: [&str; 14] = [
     "take_if",
     "take_while",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edit::render;
+
+    #[test]
+    fn each_decision_has_its_mutants_and_the_rest_has_none() {
+        let text = "
+            const LIMIT: bool = 1 < 2;
+            impl Door {
+                const fn is_wide(&self) -> bool { self.width > 2 }
+                async fn open(&self, key: &Key) -> Result<()> {
+                    self.check(key).await?;
+                    if let Some(other) = self.other && other.at < key.at { self.count -= 1; }
+                    Ok(())
+                }
+            }
+            #[cfg(test)]
+            mod tests { fn works() -> bool { true } }
+            fn is_open(a: u32, b: bool) -> bool { !b || a + 1 == 2 }
+        ";
+        let edits = find(text, "door.rs");
+        let labels: Vec<_> = edits.iter().flat_map(|edit| &edit.mutants).collect();
+        assert_eq!(
+            labels,
+            [
+                "door.rs `Door::open`: returns `Ok(())`",
+                "door.rs `Door::open`: `self.check(key).await?;` is left out",
+                "door.rs `Door::open`: `other.at < key.at` is true",
+                "door.rs `Door::open`: `let Some(other) = self.other && other.at < key.at` is false",
+                "door.rs `Door::open`: `other.at < key.at` has `<=`",
+                "door.rs `Door::open`: `self.count -= 1;` is left out",
+                "door.rs `is_open`: returns `true`",
+                "door.rs `is_open`: returns `false`",
+                "door.rs `is_open`: `!b || a + 1 == 2` has `&&`",
+                "door.rs `is_open`: `!b` is negated",
+                "door.rs `is_open`: `a + 1 == 2` is negated",
+                "door.rs `is_open`: `a + 1` has `-`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_code() {
+        let text = "fn f(a: u32, b: bool) -> bool { let c = !b || a + 1 == 2 && a < 3; c }";
+        let edits = find(text, "f.rs");
+        let rendered = render(text, edits.iter().enumerate(), |edit| edit);
+        syn::parse_str::<File>(&rendered.text).expect("it parses");
+        for (edit, place) in &rendered.places {
+            let written = &rendered.text[place.clone()];
+            let edit = &edits[*edit];
+            assert!(
+                written.starts_with(edit.open.split('#').next().unwrap_or_default()),
+                "{written}"
+            );
+            assert!(
+                written.len() >= edit.open.len() + edit.range.len() + edit.close.len(),
+                "{written}"
+            );
+        }
+    }
+}
