@@ -53,8 +53,6 @@ impl Hunt {
                     None => left_out.push(name),
                 }
             }
-            // Those that are about little say it soonest.
-            trials.sort_by_key(|trial| trial.reached.len());
             Ok(trials)
         };
         let unit_trials = survey(&unit, "")?;
@@ -126,17 +124,23 @@ impl Hunt {
     }
 
     /// The tests that reach a mutant: first those that have caught what is near, then those that are
-    /// about little else.
+    /// about what is near, for they reach most of it and little else.
     fn ranked<'a>(&self, trials: &'a [Trial], mutant: usize) -> Vec<&'a str> {
         let catches = self.catches.lock().expect("nobody panics");
-        let near = |trial: &Trial| {
-            let caught = catches.get(&trial.name).into_iter().flatten();
-            caught.filter(|other| mutant.abs_diff(**other) < NEAR).count()
+        let near = |others: &mut dyn Iterator<Item = &usize>| {
+            others.filter(|other| mutant.abs_diff(**other) < NEAR).count()
         };
-        let reaching = trials.iter().filter(|trial| trial.reached.contains(&mutant));
-        let mut reaching: Vec<_> = reaching.map(|trial| (near(trial), &*trial.name)).collect();
-        reaching.sort_by_key(|(near, _)| Reverse(*near));
-        reaching.into_iter().map(|(_, name)| name).collect()
+        let mut ranked: Vec<_> = trials
+            .iter()
+            .filter(|trial| trial.reached.contains(&mutant))
+            .map(|trial| {
+                let caught = near(&mut catches.get(&trial.name).into_iter().flatten());
+                let reached = near(&mut trial.reached.iter());
+                (Reverse(caught), Reverse(reached), trial.reached.len(), &*trial.name)
+            })
+            .collect();
+        ranked.sort();
+        ranked.into_iter().map(|(.., name)| name).collect()
     }
 
     fn learn(&self, mutant: usize, fate: &Fate) {
@@ -195,4 +199,4 @@ const POSTGRES: &str = "axum::postgres::";
 /// How many trials a mutant meets before others have their turn.
 const FEW: usize = 16;
 /// How far mutants are from each other that one test is likely to catch.
-const NEAR: usize = 60;
+const NEAR: usize = 30;

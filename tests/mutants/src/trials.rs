@@ -108,14 +108,18 @@ fn watch(child: &mut Child, patience: Duration) -> io::Result<Outcome> {
             }
         }
     });
+    let mut silence = Duration::ZERO;
     let outcome = loop {
-        match lines.recv_timeout(patience) {
+        match lines.recv_timeout(TICK) {
             Ok(line) => {
+                silence = Duration::ZERO;
                 let test = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix("FAILED"));
                 if let Some(test) = test {
                     break Some(Outcome::Failed(test.trim_end_matches([' ', '.']).to_owned()));
                 }
             }
+            // Counted, because a clock goes on while everything is paused.
+            Err(RecvTimeoutError::Timeout) if silence < patience => silence += TICK,
             Err(RecvTimeoutError::Timeout) => break Some(Outcome::Hung),
             Err(RecvTimeoutError::Disconnected) => break None,
         }
@@ -128,3 +132,5 @@ fn watch(child: &mut Child, patience: Duration) -> io::Result<Outcome> {
         if status.success() { Outcome::Passed } else { Outcome::Failed("it broke off".to_owned()) }
     }))
 }
+
+const TICK: Duration = Duration::from_secs(1);
