@@ -5,9 +5,13 @@ use std::time::Instant;
 
 use sqlx::migrate::MigrateError;
 
+#[cfg(feature = "sqlite")]
+use super::Handle;
 #[cfg(feature = "postgres")]
-use super::patience::{Lent, Pace, pool_options, within};
-use super::{Connection, Db, Handle, Tx};
+use super::lent::Lent;
+#[cfg(feature = "postgres")]
+use super::patience::{Pace, pool_options, within};
+use super::{Connection, Db, Tx};
 
 /// The database that holds the users.
 ///
@@ -230,7 +234,7 @@ impl Store {
 async fn acquire(pool: &sqlx::PgPool) -> Result<Db, StoreError> {
     // A pool of the host's may have more patience.
     let connection = within(PATIENCE, async { Ok(pool.acquire().await?) }).await?;
-    Ok(Db::Postgres(Handle::Alone(Lent::new(connection)), Pace::Request))
+    Ok(Db::Postgres(Lent::alone(connection), Pace::Request))
 }
 
 #[cfg(feature = "postgres")]
@@ -238,10 +242,10 @@ async fn begin(pool: &sqlx::PgPool, pace: Pace) -> Result<Db, StoreError> {
     // In a task of its own, which nobody gives up: sqlx rolls nothing back that is given up while it
     // begins, and in a pool of the host's the next statements would be part of that transaction.
     let pool = pool.clone();
-    let begun = tokio::spawn(async move { pool.begin_with(pace.begin()).await });
+    let begun = tokio::spawn(async move { Lent::begin(pool.acquire().await?, pace.begin()).await });
     let begun = within(PATIENCE, async { Ok(begun.await) }).await?;
-    let tx = begun.map_err(|_| sqlx::Error::WorkerCrashed)??;
-    Ok(Db::Postgres(Handle::Tx(tx), pace))
+    let lent = begun.map_err(|_| sqlx::Error::WorkerCrashed)??;
+    Ok(Db::Postgres(lent, pace))
 }
 
 /// Whether the URL is of a database that ends with the process.

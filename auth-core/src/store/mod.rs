@@ -12,6 +12,8 @@ mod diagnosis;
 mod events;
 mod exports;
 mod imports;
+#[cfg(feature = "postgres")]
+mod lent;
 mod limits;
 mod listen;
 mod messages;
@@ -33,11 +35,9 @@ mod username_holds;
 mod users;
 
 use std::fmt;
-use std::ops::DerefMut;
 
 #[cfg(feature = "sqlite")]
-use sqlx::pool::PoolConnection;
-use sqlx::{Database, Transaction};
+use sqlx::{Transaction, pool::PoolConnection};
 
 #[cfg(all(feature = "settings", feature = "postgres"))]
 pub(crate) use connect::connections_for_this_machine;
@@ -47,10 +47,12 @@ pub use connect::{Store, StoreError};
 pub(crate) use events::EventFilter;
 pub(crate) use exports::{KeptCredentials, KeptHold, KeptMail, KeptSession, KeptToken};
 pub(crate) use imports::WholeUser;
+#[cfg(feature = "postgres")]
+use lent::Lent;
 pub(crate) use messages::{MessageFilter, MessageRow};
 pub(crate) use one_time_tokens::{NewEmail, NewToken, Purpose};
 #[cfg(feature = "postgres")]
-use patience::{Lent, Pace};
+use patience::Pace;
 pub(crate) use sessions::{Authenticated, NewSession, Refreshed, Renewal, Rotated, Rotation};
 pub(crate) use signing_keys::KeyRow;
 pub(crate) use two_factor::{EnrolmentRow, NewChallenge};
@@ -65,18 +67,20 @@ pub struct Tx(Connection);
 
 enum Db {
     #[cfg(feature = "postgres")]
-    Postgres(Handle<sqlx::Postgres, Lent>, Pace),
+    Postgres(Lent, Pace),
     #[cfg(feature = "sqlite")]
-    Sqlite(Handle<sqlx::Sqlite, PoolConnection<sqlx::Sqlite>>),
+    Sqlite(Handle),
 }
 
-enum Handle<DB: Database, Alone> {
-    Alone(Alone),
-    Tx(Transaction<'static, DB>),
+#[cfg(feature = "sqlite")]
+enum Handle {
+    Alone(PoolConnection<sqlx::Sqlite>),
+    Tx(Transaction<'static, sqlx::Sqlite>),
 }
 
-impl<DB: Database, Alone: DerefMut<Target = DB::Connection>> Handle<DB, Alone> {
-    fn connection(&mut self) -> &mut DB::Connection {
+#[cfg(feature = "sqlite")]
+impl Handle {
+    fn connection(&mut self) -> &mut sqlx::SqliteConnection {
         match self {
             Self::Alone(connection) => connection,
             Self::Tx(tx) => tx,
@@ -109,7 +113,7 @@ impl Tx {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self.0.0 {
             #[cfg(feature = "postgres")]
-            Db::Postgres(handle, pace) => pace.limit(handle.commit()).await,
+            Db::Postgres(lent, pace) => pace.limit(lent.commit()).await,
             #[cfg(feature = "sqlite")]
             Db::Sqlite(handle) => handle.commit().await,
         }
@@ -125,7 +129,7 @@ impl Tx {
     #[cfg(feature = "postgres")]
     pub fn postgres(&mut self) -> Option<&mut sqlx::PgConnection> {
         match &mut self.0.0 {
-            Db::Postgres(handle, _) => Some(handle.connection()),
+            Db::Postgres(lent, _) => Some(lent.connection()),
             #[cfg(feature = "sqlite")]
             Db::Sqlite(_) => None,
         }
@@ -169,9 +173,9 @@ macro_rules! on {
     ($connection:expr, |$db:ident, $sql:ident| $query:expr, postgres: $postgres:expr, sqlite: $sqlite:expr) => {
         match &mut $connection.0 {
             #[cfg(feature = "postgres")]
-            $crate::store::Db::Postgres(handle, pace) => {
+            $crate::store::Db::Postgres(lent, pace) => {
                 let answer = async {
-                    let ($db, $sql) = (handle.connection(), $postgres);
+                    let ($db, $sql) = (lent.connection(), $postgres);
                     Ok($query)
                 };
                 pace.limit(answer).await?

@@ -5,16 +5,16 @@
 //! one ended in vain goes back to the pool only if the server is heard of again.
 
 use std::io;
-use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
+use sqlx::Connection;
+use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
-use sqlx::{Connection, Postgres};
 use tokio::time::timeout;
 
 use super::StoreError;
 use super::connect::PATIENCE;
+use super::lent::is_at_rest;
 
 /// How long the statements of a connection may take.
 #[derive(Clone, Copy)]
@@ -65,48 +65,6 @@ pub(super) fn within<T>(
     async move { timeout(patience, answer).await.unwrap_or_else(|_| Err(unanswered().into())) }
 }
 
-/// A connection for statements that stand alone, which goes back to the pool within the patience or
-/// not at all.
-///
-/// No transaction can be open on it, so that what [`comes_to_rest`] does for all others, before sqlx
-/// asks once more, would be a round trip for nothing.
-pub(super) struct Lent(PoolConnection<Postgres>);
-
-impl Lent {
-    pub(super) fn new(connection: PoolConnection<Postgres>) -> Self {
-        Self(connection)
-    }
-}
-
-impl Deref for Lent {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        &self.0
-    }
-}
-
-impl DerefMut for Lent {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        // Without a runtime, sqlx says what is wrong.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let returned = AT_REST.scope((), self.0.return_to_pool());
-            runtime.spawn(timeout(PATIENCE, returned));
-        }
-    }
-}
-
-tokio::task_local! {
-    /// Is there where the pool need not see to it.
-    static AT_REST: ();
-}
-
 /// The options of a pool that survives a server which says nothing.
 pub(super) fn pool_options() -> PgPoolOptions {
     PgPoolOptions::new()
@@ -120,7 +78,7 @@ pub(super) fn pool_options() -> PgPoolOptions {
             })
         })
         .after_release(|connection, _| {
-            let at_rest = AT_REST.try_with(|()| ()).is_ok();
+            let at_rest = is_at_rest();
             Box::pin(
                 async move { if at_rest { Ok(true) } else { comes_to_rest(connection).await } },
             )

@@ -156,7 +156,7 @@ impl Connection {
     ) -> Result<Option<Refreshed>, StoreError> {
         match &mut self.0 {
             #[cfg(feature = "postgres")]
-            Db::Postgres(handle, pace) => {
+            Db::Postgres(lent, pace) => {
                 let sql = rotate!(
                     " FROM auth_users u",
                     " AND u.id = user_id AND u.disabled_at IS NULL RETURNING ",
@@ -164,7 +164,7 @@ impl Connection {
                     ", "
                 );
                 let refreshed = bind!(query_as(sql), rotation);
-                let refreshed = async { Ok(refreshed.fetch_optional(handle.connection()).await?) };
+                let refreshed = async { Ok(refreshed.fetch_optional(lent.connection()).await?) };
                 pace.limit(refreshed).await
             }
             #[cfg(feature = "sqlite")]

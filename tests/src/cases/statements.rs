@@ -108,7 +108,7 @@ impl Asked {
 
     /// How many there are in all, as the manual has it.
     fn round_trips(self) -> usize {
-        self.statements + 3 * self.transactions + self.connections
+        self.statements + 2 * self.transactions + self.connections
     }
 }
 
