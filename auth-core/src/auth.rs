@@ -181,14 +181,24 @@ impl Auth {
 
     /// Begins a unit of work on behalf of `origin`.
     pub(crate) async fn begin(&self, origin: impl Into<Origin>) -> Result<Unit<'_>> {
-        Ok(Unit {
+        Ok(self.unit(origin, self.0.store.begin().await?))
+    }
+
+    /// Begins one that nobody waits for: its statements may take a minute each.
+    pub(crate) async fn begin_job(&self, origin: impl Into<Origin>) -> Result<Unit<'_>> {
+        Ok(self.unit(origin, self.0.store.begin_job().await?))
+    }
+
+    fn unit(&self, origin: impl Into<Origin>, tx: Tx) -> Unit<'_> {
+        let origin = origin.into();
+        Unit {
             auth: self,
-            origin: origin.into(),
-            tx: self.0.store.begin().await?,
+            origin,
+            tx,
             messages: Vec::new(),
             revoked: Vec::new(),
             events: Vec::new(),
-        })
+        }
     }
 
     /// Writes down what happened without changing anything.

@@ -55,15 +55,18 @@ impl Auth {
         let old_events = now.minus(self.0.config.event_retention);
         let mut purged = Purged::default();
         let mut first_error = None;
+        let [mut expired, mut idle, mut revoked] = [0; 3];
         for (rule, at, count) in [
             (&purge::ATTEMPTS, now, &mut purged.attempts),
             (&purge::CHALLENGES, now, &mut purged.challenges),
             (&purge::ENROLMENTS, now, &mut purged.enrolments),
             (&purge::EVENTS, old_events, &mut purged.events),
+            (&purge::EXPIRED_SESSIONS, outlived, &mut expired),
+            (&purge::IDLE_SESSIONS, outlived, &mut idle),
             (&purge::MESSAGES, now.minus(KEPT), &mut purged.messages),
             (&purge::ONE_TIME_TOKENS, now, &mut purged.one_time_tokens),
             (&purge::REVOCATIONS, outlived, &mut purged.revocations),
-            (&purge::SESSIONS, outlived, &mut purged.sessions),
+            (&purge::REVOKED_SESSIONS, outlived, &mut revoked),
             (&purge::SIGNING_KEYS, outlived, &mut purged.signing_keys),
             (&purge::USERNAME_HOLDS, now, &mut purged.username_holds),
         ] {
@@ -77,6 +80,7 @@ impl Auth {
                 first_error.get_or_insert(error);
             }
         }
+        purged.sessions = expired + idle + revoked;
         if let Err(error) = self.purge_limits(now, &mut purged.limits).await {
             first_error.get_or_insert(error);
         }
@@ -121,13 +125,15 @@ impl Auth {
         let created = now.minus(KEPT);
         let unproven =
             Unproven { created, before: first_id(created.plus(Duration::from_millis(1))), now };
-        let (mut after, mut first_error) = (None, None);
+        let mut after = (Timestamp::from_micros(i64::MIN), UserId::from(Uuid::nil()));
+        let mut first_error = None;
         loop {
-            let users =
-                self.0.store.read_job().await?.unproven_users(&unproven, after, BATCH).await?;
+            let mut connection = self.0.store.read_job().await?;
+            let users = connection.unproven_users(&unproven, after, BATCH).await?;
+            drop(connection);
             let Some(last) = users.last() else { return first_error.map_or(Ok(()), Err) };
-            after = Some(*last);
-            for id in users {
+            after = *last;
+            for (_, id) in users {
                 match self.delete_unproven(id, &unproven).await {
                     Ok(deleted) => *count += u64::from(deleted),
                     Err(error) => {

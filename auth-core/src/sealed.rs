@@ -1,5 +1,7 @@
 //! What rests sealed, and whether the secrets that are configured open it.
 
+use uuid::Uuid;
+
 use crate::auth::Inner;
 use crate::crypto::seal::Purpose;
 use crate::store::sealed::{AUTHENTICATORS, ENROLMENTS, MESSAGES, SealedColumn};
@@ -67,13 +69,13 @@ impl Auth {
         let mut counts = SealedCounts { signing_keys, ..SealedCounts::default() };
         progress(&counts);
         for (column, of) in COLUMNS {
-            let mut after = None;
+            let mut after = Uuid::nil();
             while of(&mut counts).sum() < limit {
                 let mut connection = self.0.store.read().await?;
                 let rows = connection.sealed(column, after, BATCH).await?;
                 drop(connection);
                 let Some((last, _)) = rows.last() else { break };
-                after = Some(*last);
+                after = *last;
                 let mut replaced = Vec::new();
                 for (key, old) in rows {
                     let judged = self.judge_sealed(column.purpose, key.as_bytes(), &old);

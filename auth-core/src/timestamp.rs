@@ -54,6 +54,12 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
+    /// Returns the midnight after it, in UTC.
+    pub(crate) const fn next_day(self) -> Self {
+        const DAY: i64 = 24 * 60 * 60;
+        Self::from_secs((self.secs().div_euclid(DAY) + 1) * DAY)
+    }
+
     /// Returns the instant that is `by` later.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {

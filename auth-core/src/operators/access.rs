@@ -1,3 +1,5 @@
+use uuid::Uuid;
+
 use super::Operator;
 use crate::store::{Addressee, Purpose};
 use crate::{Error, EventKind, FieldError, MessageKind, Result, UserId};
@@ -77,7 +79,7 @@ impl Operator<'_> {
 
     /// Ends every session that has begun by now, and returns how many there were.
     ///
-    /// It works through the users some hundred at a time, each time in a transaction of its own: if
+    /// It works through the users some hundred sessions at a time, each time in a transaction of its own: if
     /// it fails, some are signed out and some are not, and calling it again goes on.
     ///
     /// # Errors
@@ -85,14 +87,21 @@ impl Operator<'_> {
     /// If the database fails.
     pub async fn revoke_all_sessions(&self) -> Result<u64> {
         let begun = self.auth.now();
-        let mut count = 0;
+        let nobody = UserId::from(Uuid::nil());
+        let (mut count, mut after) = (0, nobody);
         loop {
-            let mut unit = self.auth.begin(self).await?;
+            let mut unit = self.auth.begin_job(self).await?;
             let now = self.auth.now();
-            let revoked = unit.tx().revoke_some_sessions(USERS_AT_ONCE, begun, now).await?;
-            if revoked.is_empty() {
-                return Ok(count);
-            }
+            let revoked = unit.tx().revoke_some_sessions(after, AT_ONCE, begun, now).await?;
+            let Some(last) = revoked.iter().map(|(user_id, _)| *user_id).max() else {
+                if after == nobody {
+                    return Ok(count);
+                }
+                // Sign-ins that were under way have begun sessions of users who were passed.
+                after = nobody;
+                continue;
+            };
+            after = last;
             for (user_id, session) in revoked {
                 unit.end_sessions(user_id, [session], "operator");
                 count += 1;
@@ -149,4 +158,4 @@ impl Operator<'_> {
     }
 }
 
-const USERS_AT_ONCE: i64 = 500;
+const AT_ONCE: i64 = 500;

@@ -126,8 +126,7 @@ impl Auth {
     /// If the database fails.
     pub async fn messages(&self, query: &MessageQuery) -> Result<Vec<MessageDetails>> {
         let filter = MessageFilter {
-            id: None,
-            state: query.state.map(MessageState::as_str),
+            state: query.state,
             before: query.before,
             limit: i64::from(query.limit.unwrap_or(100).clamp(1, 1000)),
         };
@@ -140,8 +139,7 @@ impl Auth {
     ///
     /// If the database fails.
     pub async fn message_details(&self, id: MessageId) -> Result<Option<MessageDetails>> {
-        let filter = MessageFilter { id: Some(id), state: None, before: None, limit: 1 };
-        Ok(self.0.store.read().await?.messages(&filter).await?.pop())
+        Ok(self.0.store.read().await?.message(id).await?)
     }
 }
 
@@ -173,7 +171,11 @@ impl Operator<'_> {
 
     async fn retry(&self, id: Option<MessageId>) -> Result<u64> {
         let mut unit = self.auth.begin(self).await?;
-        let count = unit.tx().revive_messages(id, self.auth.now()).await?;
+        let now = self.auth.now();
+        let count = match id {
+            Some(id) => unit.tx().revive_message(id, now).await?,
+            None => unit.tx().revive_messages(now).await?,
+        };
         if count > 0 {
             let event = unit.record(EventKind::MessageRetried).detail("count", count);
             if let Some(id) = id {

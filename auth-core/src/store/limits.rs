@@ -191,16 +191,24 @@ impl Connection {
         limit: i64,
     ) -> Result<u64, StoreError> {
         // What was counted meanwhile no longer is what the statement looked for, and stays.
-        let sql = "DELETE FROM auth_limits
-                   WHERE resets_at <= $1 AND blocked_until <= $1
-                     AND subject IN (SELECT subject FROM auth_limits
-                                     WHERE resets_at <= $1 AND blocked_until <= $1 LIMIT $2)";
-        Ok(on!(self, |db| query(sql)
-            .bind(now.micros())
-            .bind(limit)
-            .execute(db)
-            .await?
-            .rows_affected()))
+        macro_rules! sql {
+            ($found:literal, $end:literal) => {
+                concat!(
+                    "DELETE FROM auth_limits
+                     WHERE resets_at <= $1 AND blocked_until <= $1 AND subject ",
+                    $found,
+                    "SELECT subject FROM auth_limits WHERE resets_at <= $1 AND blocked_until <= $1
+                     ORDER BY resets_at LIMIT $2",
+                    $end
+                )
+            };
+        }
+        Ok(on!(
+            self,
+            |db, sql| query(sql).bind(now.micros()).bind(limit).execute(db).await?.rows_affected(),
+            postgres: sql!("= ANY (ARRAY(", "))"),
+            sqlite: sql!("IN (", ")")
+        ))
     }
 }
 

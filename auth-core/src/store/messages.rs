@@ -1,7 +1,7 @@
 use sqlx::{query, query_as};
 
 use super::{Connection, StoreError, on};
-use crate::{MessageDetails, MessageId, Timestamp};
+use crate::{MessageDetails, MessageId, MessageState, Timestamp};
 
 /// A message as it rests.
 #[derive(sqlx::FromRow)]
@@ -19,11 +19,35 @@ pub(crate) struct MessageRow {
 }
 
 /// Which messages are asked for.
-pub(crate) struct MessageFilter<'a> {
-    pub(crate) id: Option<MessageId>,
-    pub(crate) state: Option<&'a str>,
+pub(crate) struct MessageFilter {
+    pub(crate) state: Option<MessageState>,
     pub(crate) before: Option<MessageId>,
     pub(crate) limit: i64,
+}
+
+macro_rules! details {
+    ($($condition:literal),+) => {
+        concat!(
+            "SELECT id, kind, recipient, attempts, created_at, due_at, not_after, sent_at, failed_at,
+                    failure, not_after IS NOT NULL AS has_link,
+                    CASE WHEN sent_at IS NOT NULL THEN 'sent'
+                         WHEN failed_at IS NOT NULL THEN 'failed'
+                         ELSE 'waiting' END AS state
+             FROM auth_messages WHERE ",
+            $($condition),+
+        )
+    };
+}
+
+macro_rules! revive {
+    ($($condition:literal)?) => {
+        concat!(
+            "UPDATE auth_messages
+             SET failed_at = NULL, failure = NULL, attempts = 0, due_at = $1, relayed_at = NULL
+             WHERE failed_at IS NOT NULL AND not_after IS NULL"
+            $(, $condition)?
+        )
+    };
 }
 
 impl Connection {
@@ -110,40 +134,51 @@ impl Connection {
         Ok(())
     }
 
+    pub(crate) async fn message(
+        &mut self,
+        id: MessageId,
+    ) -> Result<Option<MessageDetails>, StoreError> {
+        let sql = details!("id = $1");
+        Ok(on!(self, |db| query_as(sql).bind(id).fetch_optional(db).await?))
+    }
+
     /// The messages that the filter lets pass, the latest first. Only a mail with a link expires.
     pub(crate) async fn messages(
         &mut self,
-        filter: &MessageFilter<'_>,
+        filter: &MessageFilter,
     ) -> Result<Vec<MessageDetails>, StoreError> {
-        let sql = "SELECT * FROM (
-                       SELECT id, kind, recipient, attempts, created_at, due_at, not_after, sent_at,
-                              failed_at, failure, not_after IS NOT NULL AS has_link,
-                              CASE WHEN sent_at IS NOT NULL THEN 'sent'
-                                   WHEN failed_at IS NOT NULL THEN 'failed'
-                                   ELSE 'waiting' END AS state
-                       FROM auth_messages
-                   ) messages
-                   WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR state = $2)
-                     AND ($3 IS NULL OR id < $3)
-                   ORDER BY id DESC LIMIT $4";
+        macro_rules! sql {
+            ($state:literal) => {
+                details!($state, " AND ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2")
+            };
+        }
+        // Each is found in its own way.
+        let sql = match filter.state {
+            None => sql!("TRUE"),
+            Some(MessageState::Failed) => sql!("failed_at IS NOT NULL"),
+            Some(MessageState::Sent) => sql!("sent_at IS NOT NULL"),
+            Some(MessageState::Waiting) => sql!("sent_at IS NULL AND failed_at IS NULL"),
+        };
         Ok(on!(self, |db| query_as(sql)
-            .bind(filter.id)
-            .bind(filter.state)
             .bind(filter.before)
             .bind(filter.limit)
             .fetch_all(db)
             .await?))
     }
 
-    /// Lets dead letters wait again, all or one, unless they have lost the token of their link.
-    pub(crate) async fn revive_messages(
+    /// Lets a dead letter wait again, unless it has lost the token of its link.
+    pub(crate) async fn revive_message(
         &mut self,
-        id: Option<MessageId>,
+        id: MessageId,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let sql = "UPDATE auth_messages
-                   SET failed_at = NULL, failure = NULL, attempts = 0, due_at = $2, relayed_at = NULL
-                   WHERE failed_at IS NOT NULL AND not_after IS NULL AND ($1 IS NULL OR id = $1)";
-        Ok(on!(self, |db| query(sql).bind(id).bind(now).execute(db).await?.rows_affected()))
+        let sql = revive!(" AND id = $2");
+        Ok(on!(self, |db| query(sql).bind(now).bind(id).execute(db).await?.rows_affected()))
+    }
+
+    /// The same of all.
+    pub(crate) async fn revive_messages(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let sql = revive!();
+        Ok(on!(self, |db| query(sql).bind(now).execute(db).await?.rows_affected()))
     }
 }

@@ -109,7 +109,8 @@ impl Connection {
     ) -> Result<Option<UserId>, StoreError> {
         let sql = concat!(
             "DELETE FROM auth_one_time_tokens AS k
-             WHERE EXISTS (SELECT 1 FROM auth_users u WHERE u.id = k.user_id AND ",
+             WHERE k.digest = $1
+               AND EXISTS (SELECT 1 FROM auth_users u WHERE u.id = k.user_id AND ",
             good!(),
             ") RETURNING user_id"
         );
@@ -129,7 +130,8 @@ impl Connection {
     ) -> Result<Option<NewEmail>, StoreError> {
         let sql = concat!(
             "DELETE FROM auth_one_time_tokens AS k
-             WHERE EXISTS (SELECT 1 FROM auth_users u WHERE u.id = k.user_id AND ",
+             WHERE k.digest = $1
+               AND EXISTS (SELECT 1 FROM auth_users u WHERE u.id = k.user_id AND ",
             good!(),
             ") RETURNING new_email, new_email_canonical"
         );

@@ -19,7 +19,7 @@ use super::lent::is_at_rest;
 /// How long the statements of a connection may take.
 #[derive(Clone, Copy)]
 pub(super) enum Pace {
-    /// Nobody waits for them.
+    /// Nobody waits for them. What they ask for is planned anew each time, for what is asked.
     Job,
     /// Somebody waits for the answer.
     Request,
@@ -32,7 +32,8 @@ impl Pace {
         match self {
             Self::Job => {
                 "BEGIN; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'; \
-                 SET LOCAL idle_in_transaction_session_timeout = '30s'"
+                 SET LOCAL idle_in_transaction_session_timeout = '30s'; \
+                 SET LOCAL plan_cache_mode = force_custom_plan"
             }
             Self::Request => {
                 "BEGIN; SET LOCAL statement_timeout = '2s'; SET LOCAL lock_timeout = '2s'; \

@@ -12,7 +12,7 @@ pub(crate) struct SealedColumn {
 }
 
 macro_rules! column {
-    ($purpose:ident, $table:literal, $key:literal, $column:literal) => {
+    ($purpose:ident, $table:literal, $key:literal, $column:literal $(, $also:literal)?) => {
         SealedColumn {
             purpose: Purpose::$purpose,
             select: concat!(
@@ -24,9 +24,11 @@ macro_rules! column {
                 $table,
                 " WHERE ",
                 $column,
-                " IS NOT NULL AND ($1 IS NULL OR ",
+                " IS NOT NULL",
+                $(" AND ", $also,)?
+                " AND ",
                 $key,
-                " > $1) ORDER BY ",
+                " > $1 ORDER BY ",
                 $key,
                 " LIMIT $2"
             ),
@@ -49,14 +51,21 @@ pub(crate) const AUTHENTICATORS: SealedColumn =
     column!(TotpSecret, "auth_totp", "user_id", "secret");
 pub(crate) const ENROLMENTS: SealedColumn =
     column!(TotpSecret, "auth_totp_enrolments", "user_id", "secret");
-pub(crate) const MESSAGES: SealedColumn = column!(Message, "auth_messages", "id", "token");
+pub(crate) const MESSAGES: SealedColumn = column!(
+    Message,
+    "auth_messages",
+    "id",
+    "token",
+    // Whatever was sent or given up has lost it, and is far more.
+    "sent_at IS NULL AND failed_at IS NULL"
+);
 
 impl Connection {
     /// The first `limit` values, of rows after `after`.
     pub(crate) async fn sealed(
         &mut self,
         column: &SealedColumn,
-        after: Option<Uuid>,
+        after: Uuid,
         limit: i64,
     ) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
         Ok(on!(self, |db| query_as(column.select).bind(after).bind(limit).fetch_all(db).await?))

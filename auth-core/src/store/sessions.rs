@@ -83,7 +83,7 @@ macro_rules! rotate {
             "UPDATE auth_sessions
              SET previous = $2, refresh = $3,
                  rotated_at = CASE WHEN refresh = $2 THEN $4 ELSE rotated_at END,
-                 last_used_at = $4, idle_expires_at = $5",
+                 last_used_at = $4, idle_expires_at = $5, idle_day = $7",
             $from,
             " WHERE family = $1
                 AND (refresh = $2 OR (previous = $2 AND refresh = $3 AND rotated_at > $6))
@@ -104,6 +104,7 @@ macro_rules! bind {
             .bind($rotation.now)
             .bind($rotation.idle_expires_at)
             .bind($rotation.grace_since)
+            .bind($rotation.idle_expires_at.next_day())
     };
 }
 
@@ -120,8 +121,9 @@ impl Connection {
     ) -> Result<bool, StoreError> {
         let inserted = on!(self, |db, sql:
             "INSERT INTO auth_sessions (id, user_id, family, refresh, amr, ip, user_agent,
-                 created_at, authenticated_at, last_used_at, idle_expires_at, expires_at, remembered)
-             SELECT $1, u.id, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10, $14
+                 created_at, authenticated_at, last_used_at, idle_expires_at, idle_day, expires_at,
+                 remembered)
+             SELECT $1, u.id, $3, $4, $5, $6, $7, $8, $8, $8, $9, $15, $10, $14
              FROM auth_users u
              WHERE u.id = $2 AND u.password_epoch = $11 AND u.factor_epoch = $12
                AND u.activated_at IS NOT NULL AND u.disabled_at IS NULL
@@ -142,6 +144,7 @@ impl Connection {
             .bind(new.factor_epoch)
             .bind(new.second_factor)
             .bind(new.remembered)
+            .bind(new.renewal.idle_expires_at.next_day())
             .execute(db)
             .await?
             .rows_affected());
@@ -372,7 +375,7 @@ impl Connection {
         let sql = "UPDATE auth_sessions
                    SET family = $3, refresh = $4, previous = NULL, rotated_at = NULL,
                        amr = COALESCE($5, amr), authenticated_at = $9, last_used_at = $6,
-                       idle_expires_at = $7
+                       idle_expires_at = $7, idle_day = $10
                    WHERE id = $1 AND revoked_at IS NULL
                      AND expires_at > $6 AND idle_expires_at > $6
                      AND EXISTS (SELECT 1 FROM auth_users u
@@ -390,6 +393,7 @@ impl Connection {
             .bind(renewal.idle_expires_at)
             .bind(factor_epoch)
             .bind(authenticated_at)
+            .bind(renewal.idle_expires_at.next_day())
             .fetch_optional(db)
             .await?))
     }

@@ -66,12 +66,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Revokes the live sessions, begun at `begun` or before, of up to `users` users.
+    /// Revokes the live sessions, begun at `begun` or before, of some of the users after `after`: of
+    /// the first to whom `limit` of these sessions belong.
     ///
     /// Their rows are locked first and in one order, as whatever ends the sessions of one user does.
     pub(crate) async fn revoke_some_sessions(
         &mut self,
-        users: i64,
+        after: UserId,
+        limit: i64,
         begun: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<(UserId, SessionId)>, StoreError> {
@@ -81,13 +83,12 @@ impl Connection {
                     "UPDATE auth_sessions SET revoked_at = $3
                      WHERE revoked_at IS NULL AND created_at <= $2
                        AND user_id IN (SELECT u.id FROM auth_users u
-                                       WHERE EXISTS (SELECT 1 FROM auth_sessions s
-                                                     WHERE s.user_id = u.id
-                                                       AND s.revoked_at IS NULL
-                                                       AND s.created_at <= $2
-                                                       AND s.expires_at > $3
-                                                       AND s.idle_expires_at > $3)
-                                       ORDER BY u.id LIMIT $1",
+                                       WHERE u.id IN (SELECT user_id FROM auth_sessions
+                                                      WHERE user_id > $4 AND revoked_at IS NULL
+                                                        AND created_at <= $2 AND expires_at > $3
+                                                        AND idle_expires_at > $3
+                                                      ORDER BY user_id LIMIT $1)
+                                       ORDER BY u.id",
                     $lock,
                     ") RETURNING user_id, id"
                 )
@@ -95,7 +96,13 @@ impl Connection {
         }
         Ok(on!(
             self,
-            |db, sql| query_as(sql).bind(users).bind(begun).bind(now).fetch_all(db).await?,
+            |db, sql| query_as(sql)
+                .bind(limit)
+                .bind(begun)
+                .bind(now)
+                .bind(after)
+                .fetch_all(db)
+                .await?,
             postgres: sql!(" FOR UPDATE OF u"),
             sqlite: sql!("")
         ))

@@ -13,12 +13,14 @@ pub(crate) struct UserFilter<'a> {
     pub(crate) limit: i64,
 }
 
+/// Postgres would answer an `EXISTS` for a page of users from a hash of the whole other table.
 macro_rules! details {
     ($($condition:tt)*) => {
         concat!(
             "SELECT u.id, u.email, u.username, u.roles, u.activated_at, u.disabled_at,
                     u.created_at, u.language, u.metadata,
-                    EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id) AS two_factor_enabled,
+                    (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id) IS NOT NULL
+                        AS two_factor_enabled,
                     (SELECT max(s.created_at) FROM auth_sessions s
                      WHERE s.user_id = u.id) AS last_sign_in_at
              FROM auth_users u WHERE ",
@@ -64,11 +66,12 @@ impl Connection {
                     "($1 IS NULL OR u.id > $1)
                      AND ($2 IS NULL OR (u.email_canonical >= $2 AND u.email_canonical < $3)
                           OR (u.username_canonical >= $2 AND u.username_canonical < $3))
-                     AND ($4 IS NULL OR ", $has_role, ")
+                     AND ($4 IS NULL OR (u.roles <> '[]' AND ", $has_role, "))
                      AND ($5 IS NULL
-                          OR $5 = CASE WHEN u.disabled_at IS NOT NULL THEN 'disabled'
-                                       WHEN u.activated_at IS NULL THEN 'unproven'
-                                       ELSE 'active' END)
+                          OR ($5 = 'disabled' AND u.disabled_at IS NOT NULL)
+                          OR ($5 = 'unproven' AND u.disabled_at IS NULL AND u.activated_at IS NULL)
+                          OR ($5 = 'active' AND u.disabled_at IS NULL
+                              AND u.activated_at IS NOT NULL))
                      ORDER BY u.id LIMIT $6"
                 )
             };
