@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::adapters::{Port, Served, block_on};
 use crate::client::{abandon, exchange, race};
 use crate::databases::Database;
+use crate::wiretap::Wiretap;
 use crate::{Adapter, Reply, Request, StoreKind, coverage};
 
 /// Where the host mounts the endpoints.
@@ -46,6 +47,13 @@ struct World {
     people: AtomicU32,
 }
 
+impl World {
+    fn of(database: Database) -> Self {
+        let (seen, people) = (AtomicUsize::new(0), AtomicU32::new(0));
+        Self { database, mailbox: Mailbox::new(), seen, people }
+    }
+}
+
 /// A mail as its recipient reads it.
 pub type Mail = auth_core::Email;
 
@@ -67,14 +75,18 @@ impl App {
         kind: StoreKind,
         config: impl FnOnce(u16) -> Config,
     ) -> Self {
-        let world = World {
-            database: block_on(Database::fresh(kind)),
-            mailbox: Mailbox::new(),
-            seen: AtomicUsize::new(0),
-            people: AtomicU32::new(0),
-        };
-        let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
-        Self::serve(adapter, kind, clock, Arc::new(world), config, |builder| builder)
+        let database = block_on(Database::fresh(kind));
+        Self::serve_in(World::of(database), adapter, kind, config)
+    }
+
+    /// Serves a fresh host on Postgres, of which everything is heard that it and those
+    /// [beside](Self::beside) it ask.
+    pub(crate) fn start_tapped(adapter: Adapter) -> (Self, Wiretap) {
+        let mut database = block_on(Database::fresh(StoreKind::Postgres));
+        let tap = Wiretap::on(database.service_url());
+        database.lead_over(&tap);
+        let world = World::of(database);
+        (Self::serve_in(world, adapter, StoreKind::Postgres, |_| Self::config()), tap)
     }
 
     /// Serves a second instance beside this one, on the same database, clock and mailbox.
@@ -110,6 +122,16 @@ impl App {
             .sign_ins(u32::MAX)
             .sign_ups(u32::MAX)
             .mail_requests(u32::MAX)
+    }
+
+    fn serve_in(
+        world: World,
+        adapter: Adapter,
+        kind: StoreKind,
+        config: impl FnOnce(u16) -> Config,
+    ) -> Self {
+        let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+        Self::serve(adapter, kind, clock, Arc::new(world), config, |builder| builder)
     }
 
     fn serve(

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::adapters::block_on;
+use crate::wiretap::Wiretap;
 
 /// One database engine.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -88,6 +89,13 @@ impl Database {
         match self {
             Self::Postgres { url, service, .. } => service.as_ref().unwrap_or(url),
             Self::Sqlite { url, .. } => url,
+        }
+    }
+
+    /// Has the service find it over a line on which it is heard.
+    pub(crate) fn lead_over(&mut self, tap: &Wiretap) {
+        if let Self::Postgres { service: Some(service), .. } = self {
+            *service = tap.reach(service).to_url_lossy().to_string();
         }
     }
 

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -15,7 +17,7 @@ use crate::adapters::block_on;
 ///
 /// The connections have to be without TLS.
 pub(crate) struct Wiretap {
-    pub(crate) port: u16,
+    port: u16,
     heard: Arc<Mutex<Vec<Trip>>>,
     server: JoinHandle<()>,
 }
@@ -34,8 +36,11 @@ pub(crate) enum Trip {
 }
 
 impl Wiretap {
-    /// Listens on a port of the loopback interface, for what is sent to the Postgres at `target`.
-    pub(crate) fn on(target: SocketAddr) -> Self {
+    /// Listens on a port of the loopback interface, for what is sent to the Postgres of `url`,
+    /// which is on that interface, too.
+    pub(crate) fn on(url: &str) -> Self {
+        let options = PgConnectOptions::from_str(url).expect("it is a URL");
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, options.get_port()));
         block_on(async move {
             let listener =
                 TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
@@ -44,6 +49,12 @@ impl Wiretap {
             let server = tokio::spawn(serve(listener, target, Arc::clone(&heard)));
             Self { port, heard, server }
         })
+    }
+
+    /// Returns how to reach over it what `url` leads to.
+    pub(crate) fn reach(&self, url: &str) -> PgConnectOptions {
+        let options = PgConnectOptions::from_str(url).expect("it is a URL");
+        options.host("127.0.0.1").port(self.port).ssl_mode(PgSslMode::Disable)
     }
 
     /// Returns what was asked since the last call.

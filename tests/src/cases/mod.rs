@@ -47,6 +47,7 @@ mod pages;
 mod password_change;
 mod password_reset;
 mod passwords;
+mod plans;
 mod probes;
 mod problems;
 mod races;
@@ -546,6 +547,7 @@ pub const COMPARISONS: &[Comparison] = table![
         a_commit_elsewhere_wakes_a_courier,
     },
     overload::{who_is_turned_away_learns_nothing},
+    plans::{each_statement_finds_what_it_asks_for_by_an_index},
     races_operators::{
         no_session_outlives_a_disabling,
         signing_everybody_out_stands_in_nobodys_way,

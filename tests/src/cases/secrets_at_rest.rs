@@ -201,8 +201,8 @@ pub(super) fn a_code_that_is_used_seals_its_secret_anew(apps: &[App]) {
 
 async fn build(app: &App, secret: MasterSecret) -> Result<Auth, BuildError> {
     let store = match app.kind {
-        StoreKind::Postgres => Store::postgres(app.database_url()).await,
-        StoreKind::Sqlite => Store::sqlite(app.database_url()).await,
+        StoreKind::Postgres => Store::postgres(app.service_url()).await,
+        StoreKind::Sqlite => Store::sqlite(app.service_url()).await,
     };
     let store = store.expect("the database opens");
     Auth::builder(App::config(), store, secret).clock(app.clock.clone()).build().await

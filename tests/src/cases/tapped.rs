@@ -1,13 +1,10 @@
 //! An instance of which every question to Postgres is heard.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use auth_core::{Builder, Store};
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::adapters::block_on;
 use crate::wiretap::{Trip, Wiretap};
@@ -26,9 +23,8 @@ impl Tapped {
         if app.kind == StoreKind::Sqlite {
             return None;
         }
-        let options = PgConnectOptions::from_str(app.service_url()).expect("it is a URL");
-        let tap = Wiretap::on(SocketAddr::from((Ipv4Addr::LOCALHOST, options.get_port())));
-        let options = options.host("127.0.0.1").port(tap.port).ssl_mode(PgSslMode::Disable);
+        let tap = Wiretap::on(app.service_url());
+        let options = tap.reach(app.service_url());
         let (pool, store) = block_on(async {
             let pool = Store::postgres_pool_options().max_connections(1);
             let pool = pool.connect_with(options).await.expect("the line is up");
