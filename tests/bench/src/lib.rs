@@ -10,6 +10,17 @@ pub use hash::{Backend, Hasher, HashingThreads, PASSWORD, bare_loop, cores};
 /// Of programs that end with the first error.
 pub type Result<T> = result::Result<T, Box<dyn Error + Send + Sync>>;
 
+/// Returns an error with what caused it.
+#[must_use]
+pub fn with_causes(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
 /// A web framework.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a new framework has to be served everywhere")]

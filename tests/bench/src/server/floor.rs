@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_bench::{Backend, HashingThreads, PEOPLE, Result};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, query, query_scalar, raw_sql};
+use sqlx::{query, query_scalar, raw_sql};
 
 /// One prepared statement for each thing it does, and threads that hash.
 #[derive(Clone)]
@@ -48,8 +48,14 @@ impl Floor {
             raw_sql(POSTGRES_TABLES).execute(&pool).await?;
             Database::Postgres(pool)
         };
-        let fill = format!("{FILL} LIMIT {PEOPLE}");
-        on!(&database, writer, |pool| query(AssertSqlSafe(fill)).execute(pool).await.map(drop))?;
+        on!(&database, writer, |pool| {
+            query(FILL)
+                .bind(PEOPLE.cast_signed())
+                .bind(Vec::<u8>::new())
+                .execute(pool)
+                .await
+                .map(drop)
+        })?;
         Ok(Self { database: Arc::new(database), hashing: HashingThreads::start(backend) })
     }
 
@@ -110,4 +116,4 @@ CREATE TABLE floor_sessions (
 const FILL: &str = "
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers)
 INSERT INTO floor_users (id, email, version, digest)
-SELECT CAST(n AS BIGINT), 'person' || n || '@example.com', 0, '' FROM numbers";
+SELECT n, 'person' || n || '@example.com', 0, $2 FROM numbers LIMIT $1";

@@ -15,7 +15,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", auth_bench::with_causes(&*error));
             ExitCode::FAILURE
         }
     }
