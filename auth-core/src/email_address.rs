@@ -147,7 +147,8 @@ mod tests {
             assert_eq!(address.canonical(), canonical, "{text}");
             assert_eq!(address.original(), original, "{text}");
             assert_eq!(EmailAddress::parse(canonical), Ok(address.clone()), "{text}");
-            assert_eq!(EmailAddress::parse(original), Ok(address), "{text}");
+            assert_eq!(EmailAddress::parse(original), Ok(address.clone()), "{text}");
+            assert_ne!(EmailAddress::parse("other@b.example"), Ok(address), "{text}");
         }
     }
 

@@ -297,6 +297,7 @@ mod tests {
         drop(abandoned);
         let mut kept = pin!(pool.run(|_| 7));
         submit(kept.as_mut());
+        assert!(pool.shared.lock().jobs.iter().all(|job| job.task.is_awaited()));
         go_on.send(()).unwrap();
         assert_eq!((running.await, kept.await), (Ok(()), Ok(7)));
         assert!(!ran.load(Ordering::SeqCst));
@@ -403,6 +404,21 @@ mod tests {
         go_on.send(()).unwrap();
         while shared.strong_count() > 0 {
             thread::yield_now();
+        }
+    }
+
+    #[tokio::test]
+    async fn dropping_the_pool_wakes_and_ends_its_threads() {
+        // Nobody sees when a thread waits, so some time passes and many have their turn.
+        for _ in 0..50 {
+            let pool = pool(1, 8, FOREVER);
+            let shared = Arc::downgrade(&pool.shared);
+            pool.run(|_| ()).await.unwrap();
+            (0..100).for_each(|_| thread::yield_now());
+            drop(pool);
+            while shared.strong_count() > 0 {
+                thread::yield_now();
+            }
         }
     }
 }

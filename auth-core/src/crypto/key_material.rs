@@ -56,3 +56,16 @@ const STANDARD_ANY: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, AN
 const URL_SAFE_ANY: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING);
 
 const MIN_DISTINCT: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thirty_two_bytes_of_sixteen_values_are_enough() {
+        let of = |length, values| check((0..values).cycle().take(length).collect()).map(|_| ());
+        assert_eq!(of(32, 16), Ok(()));
+        assert_eq!(of(31, 16), Err(Unfit::TooShort));
+        assert_eq!(of(32, 15), Err(Unfit::TooPredictable));
+    }
+}

@@ -252,6 +252,8 @@ mod tests {
         let sealed = sealed(&old);
         assert!(rotated.open(Purpose::TotpSecret, b"ada", &sealed).is_ok());
         assert!(old.is_current(&sealed) && !rotated.is_current(&sealed));
+        let twice = Sealer::new(&secret(3).with_previous(secret(2).with_previous(secret(1))));
+        assert!(twice.open(Purpose::TotpSecret, b"ada", &sealed).is_ok());
         assert_eq!(
             Sealer::new(&secret(2)).open(Purpose::TotpSecret, b"ada", &sealed),
             Err(SealError::UnknownKey)

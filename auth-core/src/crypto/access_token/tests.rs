@@ -223,6 +223,7 @@ fn there_is_one_spelling_of_a_token() {
         token.replacen('.', "..", 1),
         format!("{message}.{signature}AAAA"),
         message.to_owned(),
+        format!("{}{signature}", &token[token.find('.').unwrap()..=message.len()]),
         "..".to_owned(),
         "....".to_owned(),
         String::new(),
@@ -241,6 +242,15 @@ fn a_token_of_more_than_4_kib_is_refused() {
     assert_eq!(refusal(sign(&claims, &key()).expose()), None);
     claims.extra.insert("pad".to_owned(), json!("x".repeat(4_000)));
     assert_eq!(refusal(sign(&claims, &key()).expose()), Some(AccessTokenError::Shape));
+
+    let lengths = (2_500..3_000).map(|length| {
+        claims.extra.insert("pad".to_owned(), json!("x".repeat(length)));
+        let token = sign(&claims, &key());
+        (token.expose().len(), refusal(token.expose()))
+    });
+    let lengths: Vec<_> = lengths.collect();
+    assert!(lengths.contains(&(4_096, None)), "{lengths:?}");
+    assert!(lengths.iter().all(|(length, refusal)| refusal.is_none() == (*length <= 4_096)));
 }
 
 #[test]

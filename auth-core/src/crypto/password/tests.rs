@@ -138,6 +138,9 @@ fn other_systems_hashed_what_was_typed() {
     assert_eq!(verify(composed, "cafe\u{301}"), OUTDATED);
     assert_eq!(verify(decomposed, "cafe\u{301}"), OUTDATED);
     assert_eq!(verify(decomposed, "caf\u{e9}"), Verdict::Mismatch);
+    for stored in [composed, decomposed] {
+        assert_eq!(verify(stored, "wrong cafe\u{301}"), Verdict::Mismatch, "{stored}");
+    }
 }
 
 #[test]
@@ -196,6 +199,7 @@ fn a_hostile_hash_is_unusable_and_costs_nothing() {
         ("$scrypt$ln=19,r=8,p=1", TooExpensive),
         ("$scrypt$ln=14,r=8,p=33", TooExpensive),
         ("$scrypt$ln=63,r=1,p=1", TooExpensive),
+        ("$scrypt$ln=10,r=8,p=1,x=1", Malformed),
         ("$scrypt$ln=4294967295,r=1,p=1", TooExpensive),
         ("$pbkdf2-sha256$i=5000001,l=32", TooExpensive),
         ("$pbkdf2-sha256$i=999,l=32", TooWeak),
@@ -248,10 +252,39 @@ fn a_hostile_hash_is_unusable_and_costs_nothing() {
         (&format!("pbkdf2_sha256$4294967295$seasalt${output}"), TooExpensive),
         (&format!("pbkdf2_sha256$many$seasalt${output}"), Malformed),
         (&format!("pbkdf2_sha256$1000$seasalt${long}"), Malformed),
+        (&format!("pbkdf2_sha256$1$seasalt${long}"), Malformed),
+        (&format!("pbkdf2_sha256$1000${}${output}", "s".repeat(961)), Malformed),
         ("pbkdf2_sha256$1000$seasalt$AAAA", TooWeak),
         (&huge, Malformed),
     ] {
         assert_eq!(verify(stored, "password"), Verdict::Unusable(reason), "{stored:.99}");
+    }
+}
+
+#[test]
+fn a_hash_at_the_bounds_is_recognized() {
+    let hasher = hasher();
+    let least = "A".repeat(22);
+    let most = format!("{}==", "A".repeat(86));
+    for stored in [
+        format!("$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ${least}"),
+        format!("$argon2id$v=19$m=262144,t=16,p=16$c29tZXNhbHQ${least}"),
+        "$2b$04$abcdefghijklmnopqrstuuFiPhXf1sVd3pCCRO.uVh34H/qI/ZsuS".to_owned(),
+        "$2b$15$abcdefghijklmnopqrstuuFiPhXf1sVd3pCCRO.uVh34H/qI/ZsuS".to_owned(),
+        format!("$pbkdf2-sha256$i=1000,l=16$c29tZXNhbHQ${least}"),
+        format!("$pbkdf2-sha256$i=5000000$c29tZXNhbHQ${least}"),
+        format!("pbkdf2_sha256$1000$seasalt${most}"),
+        format!("scrypt$1024$seasalt$8$1${most}"),
+        format!("$scrypt$ln=10,r=8,p=1$c29tZXNhbHQ${least}"),
+        // 257 MiB, and four times the work that OWASP recommends.
+        format!("$scrypt$ln=9,r=4096,p=1$c29tZXNhbHQ${least}"),
+        format!("$scrypt$ln=21,r=1,p=1$c29tZXNhbHQ${least}"),
+        format!("$scrypt$ln=14,r=8,p=32$c29tZXNhbHQ${least}"),
+        // A kilobyte in all.
+        format!("pbkdf2_sha256$1000${}${least}==", "s".repeat(980)),
+    ] {
+        assert!(stored.len() <= 1_024);
+        assert!(hasher.recognize(&stored).is_ok(), "{stored}");
     }
 }
 
@@ -324,6 +357,13 @@ fn a_pepper_is_introduced_replaced_and_removed() {
         let wrong = hashers[3].verify(Some(stored), &"wrong".into(), &mut memory());
         assert_eq!(wrong, Verdict::Mismatch, "{stored}");
     }
+}
+
+#[test]
+fn a_pepper_brings_along_those_that_it_replaced() {
+    let first = peppered(pepper(0)).hash(&"secret".into(), &SeededRandom::new(1), &mut memory());
+    let third = peppered(pepper(2).with_previous(pepper(1).with_previous(pepper(0))));
+    assert_eq!(third.verify(Some(first.as_str()), &"secret".into(), &mut memory()), OUTDATED);
 }
 
 #[test]
