@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Instrument, Subscriber};
+use tracing::{Event, Instrument, Level, Subscriber};
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -71,6 +71,22 @@ async fn what_a_client_chooses_is_in_no_field() {
     assert_eq!(fields, BTreeMap::from(expected));
 }
 
+#[tokio::test]
+async fn a_failure_is_logged_as_one_and_a_refusal_is_not() {
+    let auth = service().await;
+    let logged = Logged::default();
+    let _guard = tracing::subscriber::set_default(Registry::default().with(logged.clone()));
+    for (error, level) in [
+        (Error::internal("it broke"), Level::ERROR),
+        (Error::TimedOut, Level::ERROR),
+        (Error::Draining, Level::DEBUG),
+        (Error::Forbidden, Level::DEBUG),
+    ] {
+        let _ = auth.reject(error);
+        assert_eq!(logged.take(), [level]);
+    }
+}
+
 async fn service() -> Auth {
     let config = Config::new("http://localhost:8000").unwrap();
     let config = config.front_end_url("http://localhost:8000").unwrap();
@@ -103,6 +119,22 @@ impl Seen {
         let spans = self.0.lock().unwrap();
         let span = spans.values().find(|span| span.name == name);
         span.unwrap().declared.clone()
+    }
+}
+
+/// The levels of what was logged.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<Vec<Level>>>);
+
+impl Logged {
+    fn take(&self) -> Vec<Level> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Logged {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        self.0.lock().unwrap().push(*event.metadata().level());
     }
 }
 
