@@ -226,7 +226,8 @@ const POSTGRES_COLUMNS: &str = "
                WHEN 'bytea' THEN ' blob' WHEN 'uuid' THEN ' blob'
                WHEN 'jsonb' THEN ' text' WHEN 'text' THEN ' text' ELSE ' ?' || data_type END
            || CASE is_nullable WHEN 'NO' THEN ' not null' ELSE '' END
-           || COALESCE(' default ' || split_part(column_default, '::', 1), '')
+           || COALESCE(' default ' || CASE WHEN column_default LIKE 'to_timestamp((0)%' THEN '0'
+                ELSE split_part(column_default, '::', 1) END, '')
     FROM information_schema.columns WHERE table_schema = 'public' AND table_name LIKE 'auth\\_%'";
 const SQLITE_COLUMNS: &str = "
     SELECT t.name || '.' || c.name || ' ' || lower(c.type)
