@@ -172,6 +172,12 @@ impl Shared {
             if let Some(job) = state.jobs.pop_front() {
                 return Some(job);
             }
+            if memory.is_written() {
+                drop(state);
+                memory.wipe();
+                state = self.lock();
+                continue;
+            }
             let lull = if memory.is_held() { self.lull } else { Duration::MAX };
             let waited = self.changed.wait_timeout(state, lull).expect("no panic while held");
             state = waited.0;
@@ -216,7 +222,7 @@ impl<T: Send, W: FnOnce(&mut HashMemory) -> T + Send> Run for Task<T, W> {
     fn run(self: Box<Self>, memory: &mut HashMemory) {
         let Self { work, answer, place } = *self;
         // The thread outlives a panic; nothing that the work has touched is used again but the
-        // memory, which is wiped then too.
+        // memory, which says by itself what is to be wiped.
         if let Ok(result) = catch_unwind(AssertUnwindSafe(|| work(memory))) {
             let _ = answer.send(result);
         }
@@ -364,6 +370,21 @@ mod tests {
         let idle = HashingPool::new(memory, 1, 8, FOREVER, Duration::ZERO);
         idle.run(hash).await.unwrap();
         while idle.run(|memory| memory.is_held()).await == Ok(true) {
+            thread::yield_now();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thread_wipes_its_memory_when_no_job_waits() {
+        let pool = HashingPool::new(memory, 1, 8, FOREVER, FOREVER);
+        pool.run(|memory| {
+            let params = HashParams::default();
+            drop(PasswordHasher::new(params, Pepper::none(), &SeededRandom::new(1), memory));
+            assert!(memory.is_written());
+        })
+        .await
+        .unwrap();
+        while pool.run(|memory| memory.is_written()).await == Ok(true) {
             thread::yield_now();
         }
     }
