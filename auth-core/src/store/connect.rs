@@ -8,7 +8,7 @@ use sqlx::migrate::MigrateError;
 #[cfg(feature = "sqlite")]
 use super::Handle;
 #[cfg(feature = "postgres")]
-use super::lent::Lent;
+use super::lent::Lender;
 #[cfg(feature = "postgres")]
 use super::patience::{Pace, pool_options, within};
 use super::{Connection, Db, Tx};
@@ -25,7 +25,7 @@ pub struct Store(pub(super) Pools);
 #[derive(Clone)]
 pub(super) enum Pools {
     #[cfg(feature = "postgres")]
-    Postgres(sqlx::PgPool),
+    Postgres(Lender),
     #[cfg(feature = "sqlite")]
     Sqlite { readers: sqlx::SqlitePool, writer: sqlx::SqlitePool },
 }
@@ -62,7 +62,7 @@ impl Store {
             ("idle_in_transaction_session_timeout", "30s"),
         ]);
         let options = pool_options().max_connections(connections);
-        Ok(Self(Pools::Postgres(options.connect_with(server).await?)))
+        Ok(Self(Pools::Postgres(Lender::own(options.connect_with(server).await?))))
     }
 
     /// Returns the options of the pools that this crate makes, for a host that makes its own.
@@ -96,7 +96,7 @@ impl Store {
     /// If the database cannot be reached or migrated.
     #[cfg(feature = "postgres")]
     pub async fn from_postgres(pool: sqlx::PgPool) -> Result<Self, StoreError> {
-        let store = Self(Pools::Postgres(pool));
+        let store = Self(Pools::Postgres(Lender::Host(pool)));
         store.migrate().await?;
         Ok(store)
     }
@@ -181,7 +181,7 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(Tx(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => begin(pool, Pace::Request).await?,
+            Pools::Postgres(lender) => begin(lender, Pace::Request).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { writer, .. } => {
                 Db::Sqlite(Handle::Tx(writer.begin_with("BEGIN IMMEDIATE").await?))
@@ -193,7 +193,7 @@ impl Store {
     pub(crate) async fn begin_job(&self) -> Result<Tx, StoreError> {
         match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => Ok(Tx(Connection(begin(pool, Pace::Job).await?))),
+            Pools::Postgres(lender) => Ok(Tx(Connection(begin(lender, Pace::Job).await?))),
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { .. } => self.begin().await,
         }
@@ -203,7 +203,7 @@ impl Store {
     pub(crate) async fn read_job(&self) -> Result<Connection, StoreError> {
         match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => Ok(Connection(begin(pool, Pace::Job).await?)),
+            Pools::Postgres(lender) => Ok(Connection(begin(lender, Pace::Job).await?)),
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { .. } => self.read().await,
         }
@@ -213,7 +213,7 @@ impl Store {
     pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
         Ok(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => acquire(pool).await?,
+            Pools::Postgres(lender) => acquire(lender).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { readers, .. } => Db::Sqlite(Handle::Alone(readers.acquire().await?)),
         }))
@@ -223,7 +223,7 @@ impl Store {
     pub(crate) async fn write(&self) -> Result<Connection, StoreError> {
         Ok(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => acquire(pool).await?,
+            Pools::Postgres(lender) => acquire(lender).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { writer, .. } => Db::Sqlite(Handle::Alone(writer.acquire().await?)),
         }))
@@ -231,21 +231,19 @@ impl Store {
 }
 
 #[cfg(feature = "postgres")]
-async fn acquire(pool: &sqlx::PgPool) -> Result<Db, StoreError> {
+async fn acquire(lender: &Lender) -> Result<Db, StoreError> {
     // A pool of the host's may have more patience.
-    let connection = within(PATIENCE, async { Ok(pool.acquire().await?) }).await?;
-    Ok(Db::Postgres(Lent::alone(connection), Pace::Request))
+    Ok(Db::Postgres(within(PATIENCE, lender.lend()).await?, Pace::Request))
 }
 
 #[cfg(feature = "postgres")]
-async fn begin(pool: &sqlx::PgPool, pace: Pace) -> Result<Db, StoreError> {
+async fn begin(lender: &Lender, pace: Pace) -> Result<Db, StoreError> {
     // In a task of its own, which nobody gives up: sqlx rolls nothing back that is given up while it
     // begins, and in a pool of the host's the next statements would be part of that transaction.
-    let pool = pool.clone();
-    let begun = tokio::spawn(async move { Lent::begin(pool.acquire().await?, pace.begin()).await });
+    let lender = lender.clone();
+    let begun = tokio::spawn(async move { lender.begin(pace.begin()).await });
     let begun = within(PATIENCE, async { Ok(begun.await) }).await?;
-    let lent = begun.map_err(|_| sqlx::Error::WorkerCrashed)??;
-    Ok(Db::Postgres(lent, pace))
+    Ok(Db::Postgres(begun.map_err(|_| sqlx::Error::WorkerCrashed)??, pace))
 }
 
 /// Whether the URL is of a database that ends with the process.

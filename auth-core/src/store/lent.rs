@@ -1,53 +1,104 @@
+use std::sync::Arc;
+use std::time::Instant;
+
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgTransactionManager};
-use sqlx::{Postgres, SqlSafeStr};
+use sqlx::{PgPool, Postgres, SqlSafeStr};
 // For what sqlx makes of a connection, and then gives back by itself, in more round trips.
 use sqlx_core::transaction::TransactionManager;
 use tokio::time::timeout;
 
 use super::StoreError;
 use super::connect::PATIENCE;
+use super::kept::{Kept, Place, Taken};
 
-/// A connection of the pool, and the transaction on it, if there is one, which ends with it.
+/// Where the connections of a store come from.
+#[derive(Clone)]
+pub(super) enum Lender {
+    /// A pool that the host uses too, and waits for.
+    Host(PgPool),
+    Own(Arc<Kept>),
+}
+
+impl Lender {
+    pub(super) fn own(pool: PgPool) -> Self {
+        Self::Own(Arc::new(Kept::new(pool)))
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        match self {
+            Self::Host(pool) => pool,
+            Self::Own(kept) => kept.pool(),
+        }
+    }
+
+    /// Lends a connection for statements that commit by themselves.
+    pub(super) async fn lend(&self) -> Result<Lent, StoreError> {
+        let (connection, place) = match self {
+            Self::Host(pool) => (pool.acquire().await?, None),
+            Self::Own(kept) => {
+                let Taken { connection, since, place } = kept.take().await?;
+                (connection, Some((place, since)))
+            }
+        };
+        Ok(Lent { connection: Some(connection), is_answered: false, place })
+    }
+
+    /// Lends one that a transaction has begun on. It must not be given up: sqlx would not know what to
+    /// end.
+    pub(super) async fn begin(&self, sql: &'static str) -> Result<Lent, StoreError> {
+        let mut lent = self.lend().await?;
+        PgTransactionManager::begin(lent.connection(), Some(sql.into_sql_str())).await?;
+        Ok(lent)
+    }
+}
+
+/// A connection, and the transaction on it, if there is one, which ends with it.
 ///
-/// It goes back to the pool within the patience or not at all. No transaction stays open on it, so that
-/// what the pool does for all other connections, before sqlx asks once more whether the server is
-/// there, would be a round trip for nothing.
-pub(super) struct Lent(PoolConnection<Postgres>);
+/// The next request has it, or it goes back to the pool, within the patience or not at all. No
+/// transaction stays open on it, so that what the pool does for all other connections, before sqlx asks
+/// once more whether the server is there, would be a round trip for nothing.
+pub(super) struct Lent {
+    /// Some, until it is dropped.
+    connection: Option<PoolConnection<Postgres>>,
+    is_answered: bool,
+    /// Where it is kept for the next request, and since when it is not the pool's.
+    place: Option<(Place, Instant)>,
+}
 
 impl Lent {
-    /// For statements that commit by themselves.
-    pub(super) fn alone(connection: PoolConnection<Postgres>) -> Self {
-        Self(connection)
-    }
-
-    /// Begins a transaction. It must not be given up: sqlx would not know what to end.
-    pub(super) async fn begin(
-        mut connection: PoolConnection<Postgres>,
-        sql: &'static str,
-    ) -> sqlx::Result<Self> {
-        PgTransactionManager::begin(&mut connection, Some(sql.into_sql_str())).await?;
-        Ok(Self(connection))
-    }
-
     pub(super) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.0
+        // Until somebody says otherwise, who may break off before.
+        self.is_answered = false;
+        self.connection.as_mut().expect("it is there until it is dropped")
+    }
+
+    /// Says that the server has answered everything that it was asked.
+    pub(super) fn answered(&mut self) {
+        self.is_answered = true;
     }
 
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        Ok(PgTransactionManager::commit(&mut self.0).await?)
+        PgTransactionManager::commit(self.connection()).await?;
+        self.answered();
+        Ok(())
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        while PgTransactionManager::get_transaction_depth(&self.0) > 0 {
+        let Some(mut connection) = self.connection.take() else { return };
+        let is_open = PgTransactionManager::get_transaction_depth(&connection) > 0;
+        if let (Some((place, since)), true, false) = (&self.place, self.is_answered, is_open) {
+            return place.keep(connection, *since);
+        }
+        while PgTransactionManager::get_transaction_depth(&connection) > 0 {
             // It is sent with the next round trip, which is the last before another has it.
-            PgTransactionManager::start_rollback(&mut self.0);
+            PgTransactionManager::start_rollback(&mut connection);
         }
         // Without a runtime, sqlx says what is wrong.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let returned = AT_REST.scope((), self.0.return_to_pool());
+            let returned = AT_REST.scope((), connection.return_to_pool());
             runtime.spawn(timeout(PATIENCE, returned));
         }
     }

@@ -8,7 +8,7 @@ impl Store {
     pub(crate) async fn listen(&self, signals: &Signals) -> Result<(), StoreError> {
         match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => Ok(postgres::listen(pool, signals).await?),
+            Pools::Postgres(lender) => Ok(postgres::listen(lender.pool(), signals).await?),
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { .. } => {
                 signals.raise_all();

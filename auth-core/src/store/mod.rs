@@ -13,6 +13,8 @@ mod events;
 mod exports;
 mod imports;
 #[cfg(feature = "postgres")]
+mod kept;
+#[cfg(feature = "postgres")]
 mod lent;
 mod limits;
 mod listen;
@@ -178,7 +180,9 @@ macro_rules! on {
                     let ($db, $sql) = (lent.connection(), $postgres);
                     Ok($query)
                 };
-                pace.limit(answer).await?
+                let answer = pace.limit(answer).await?;
+                lent.answered();
+                answer
             }
             #[cfg(feature = "sqlite")]
             $crate::store::Db::Sqlite(handle) => {

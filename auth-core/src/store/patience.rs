@@ -110,4 +110,5 @@ fn unanswered() -> sqlx::Error {
 }
 
 const MARGIN: Duration = Duration::from_millis(500);
-const HEARD: Duration = Duration::from_secs(1);
+/// For how long a server that has answered needs not be asked whether it is there.
+pub(super) const HEARD: Duration = Duration::from_secs(1);

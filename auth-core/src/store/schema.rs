@@ -72,10 +72,11 @@ impl Store {
     pub(crate) async fn schema(&self) -> Result<Schema, StoreError> {
         let applied = match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => {
+            Pools::Postgres(lender) => {
+                let mut lent = lender.lend().await?;
                 let sql = "SELECT to_regclass('_auth_migrations') IS NOT NULL";
-                match sqlx::query_scalar(sql).fetch_one(pool).await? {
-                    true => sqlx::query_as(APPLIED).fetch_all(pool).await?,
+                match sqlx::query_scalar(sql).fetch_one(lent.connection()).await? {
+                    true => sqlx::query_as(APPLIED).fetch_all(lent.connection()).await?,
                     false => Vec::new(),
                 }
             }
@@ -94,7 +95,10 @@ impl Store {
             let sql = "SELECT oldest FROM auth_compatibility WHERE id = 1";
             schema.oldest = match &self.0 {
                 #[cfg(feature = "postgres")]
-                Pools::Postgres(pool) => sqlx::query_scalar(sql).fetch_optional(pool).await?,
+                Pools::Postgres(lender) => {
+                    let mut lent = lender.lend().await?;
+                    sqlx::query_scalar(sql).fetch_optional(lent.connection()).await?
+                }
                 #[cfg(feature = "sqlite")]
                 Pools::Sqlite { readers, .. } => {
                     sqlx::query_scalar(sql).fetch_optional(readers).await?
@@ -118,8 +122,8 @@ impl Store {
         }
         match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(pool) => {
-                let mut connection = pool.acquire().await?;
+            Pools::Postgres(lender) => {
+                let mut connection = lender.pool().acquire().await?;
                 // Another instance may be migrating, which takes as long as it takes.
                 sqlx::raw_sql("SET lock_timeout = 0; SET statement_timeout = 0")
                     .execute(&mut *connection)

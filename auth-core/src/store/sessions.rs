@@ -168,7 +168,9 @@ impl Connection {
                 );
                 let refreshed = bind!(query_as(sql), rotation);
                 let refreshed = async { Ok(refreshed.fetch_optional(lent.connection()).await?) };
-                pace.limit(refreshed).await
+                let refreshed = pace.limit(refreshed).await?;
+                lent.answered();
+                Ok(refreshed)
             }
             #[cfg(feature = "sqlite")]
             Db::Sqlite(handle) => {

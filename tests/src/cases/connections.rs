@@ -1,10 +1,15 @@
 //! Few connections to the database are slow, and no more than that.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use auth_core::Store;
 use serde_json::json;
+use sqlx::ConnectOptions;
 
 use super::counting::tally;
 use crate::adapters::block_on;
+use crate::wiretap::{Trip, Wiretap};
 use crate::{App, Request, StoreKind, Tokens};
 
 /// A request that took a second connection while it holds one would wait for itself.
@@ -28,6 +33,35 @@ pub(super) fn one_or_two_do_for_everything_at_once(apps: &[App]) {
         });
         assert!(answered, "{connections} connections do not do");
         block_on(background.stop());
+    }
+}
+
+/// A sign of life would be every other question, and the pool asks for it when it has the connection
+/// again.
+pub(super) fn the_next_request_has_what_the_last_one_had(apps: &[App]) {
+    if apps[0].kind == StoreKind::Sqlite {
+        // Nobody is asked over a line.
+        return;
+    }
+    let tap = Wiretap::on(apps[0].service_url());
+    let url = tap.reach(apps[0].service_url()).to_url_lossy();
+    let store = block_on(Store::postgres(url.as_str())).expect("the line is up");
+    let app = apps[0].beside_on(store, App::config(), |builder| builder);
+    let tokens = app.sign_in(&app.user());
+    let request = Request::get("/private").of_host().bearer(&tokens.access);
+    let ask = || assert_eq!(app.send(&request).status, 200);
+    ask();
+    tap.take();
+    (0..5).for_each(|_| ask());
+    let trips = tap.take();
+    let statements = trips.iter().filter(|trip| matches!(trip, Trip::Execute(_))).count();
+    // A machine that is busy for a second in between has it given back.
+    assert!(statements == 5 && trips.len() < 10, "{trips:#?}");
+
+    let begun = Instant::now();
+    while !tap.take().contains(&Trip::Sync) {
+        assert!(begun.elapsed() < Duration::from_secs(10), "nobody gives it back");
+        thread::yield_now();
     }
 }
 

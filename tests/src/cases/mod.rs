@@ -466,7 +466,10 @@ pub const COMPARISONS: &[Comparison] = table![
         a_reader_that_goes_away_is_no_fault,
     },
     clock_steps::{an_instance_that_is_ahead_hears_of_revocations},
-    connections::{one_or_two_do_for_everything_at_once},
+    connections::{
+        one_or_two_do_for_everything_at_once,
+        the_next_request_has_what_the_last_one_had,
+    },
     deadlines::{
         what_takes_too_long_is_answered_in_time,
         a_paused_database_holds_up_nobody_and_is_used_again,

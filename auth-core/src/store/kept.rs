@@ -1,0 +1,145 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::StoreError;
+use super::patience::HEARD;
+
+/// The connections of a store that has a pool to itself, which go from one request to the next.
+///
+/// A pool asks the server for a sign of life whenever it is given one back, which is every other round
+/// trip of a request that asks one thing. Here, what has just had its answer waits for the next request
+/// instead, and goes back to the pool only if none comes.
+pub(super) struct Kept {
+    pool: PgPool,
+    /// As many as the pool has connections: who holds one finds a connection that waits here, or one
+    /// that the pool has or may open.
+    places: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Waiting>,
+    /// Gives back to the pool what waits for too long.
+    sweep: Option<JoinHandle<()>>,
+}
+
+struct Waiting {
+    connection: PoolConnection<Postgres>,
+    taken: Instant,
+    since: Instant,
+}
+
+/// A connection of [`Kept`], since when it is not the pool's, and the right to have one.
+pub(super) struct Taken {
+    pub(super) connection: PoolConnection<Postgres>,
+    pub(super) since: Instant,
+    pub(super) place: Place,
+}
+
+/// The right to have a connection of [`Kept`].
+pub(super) struct Place {
+    kept: Arc<Kept>,
+    /// Given up after what it was for.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Kept {
+    pub(super) fn new(pool: PgPool) -> Self {
+        let places = Semaphore::new(pool.options().get_max_connections() as usize);
+        Self { pool, places: Arc::new(places), state: Mutex::default() }
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Takes the connection that was used last, of which the server is the most likely to have its
+    /// memory at hand, or one of the pool.
+    pub(super) async fn take(self: &Arc<Self>) -> Result<Taken, StoreError> {
+        let permit = Arc::clone(&self.places).acquire_owned().await;
+        let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+        let place = Place { kept: Arc::clone(self), _permit: permit };
+        let waiting = self.lock().waiting.pop();
+        if let Some(Waiting { connection, taken, since }) = waiting
+            && since.elapsed() < HEARD
+        {
+            return Ok(Taken { connection, since: taken, place });
+        }
+        Ok(Taken { connection: self.pool.acquire().await?, since: Instant::now(), place })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing is left half done here.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives back what has waited for too long, and says whether something still waits.
+    fn sweep(&self) -> bool {
+        let mut state = self.lock();
+        let (late, waiting) = state.waiting.drain(..).partition(|one| one.since.elapsed() >= HEARD);
+        state.waiting = waiting;
+        let goes_on = !state.waiting.is_empty();
+        if !goes_on {
+            // Whoever comes after this begins another.
+            state.sweep = None;
+        }
+        drop(state);
+        drop::<Vec<_>>(late);
+        goes_on
+    }
+}
+
+impl Place {
+    /// Keeps a connection for the next request, unless it is time that the pool looks after it, as it
+    /// does after those that are given back: some are too old.
+    ///
+    /// # Security
+    ///
+    /// The server must have answered all that it was asked on it, or one request would read what is
+    /// another's; and no transaction may be open.
+    pub(super) fn keep(&self, connection: PoolConnection<Postgres>, taken: Instant) {
+        let Ok(runtime) = Handle::try_current() else {
+            // Nobody is there to give it back later, and sqlx would panic.
+            drop(connection.detach());
+            return;
+        };
+        if taken.elapsed() > AWAY {
+            return;
+        }
+        let mut state = self.kept.lock();
+        state.waiting.push(Waiting { connection, taken, since: Instant::now() });
+        if state.sweep.as_ref().is_none_or(JoinHandle::is_finished) {
+            state.sweep = Some(runtime.spawn(sweep(Arc::downgrade(&self.kept))));
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if Handle::try_current().is_err() {
+            for waiting in self.lock().waiting.drain(..) {
+                drop(waiting.connection.detach());
+            }
+        }
+    }
+}
+
+async fn sweep(kept: Weak<Kept>) {
+    loop {
+        sleep(HEARD).await;
+        if !kept.upgrade().is_some_and(|kept| kept.sweep()) {
+            return;
+        }
+    }
+}
+
+/// After how long a connection goes back to the pool though it is in use all the time.
+const AWAY: Duration = Duration::from_secs(60);
