@@ -238,12 +238,7 @@ async fn acquire(lender: &Lender) -> Result<Db, StoreError> {
 
 #[cfg(feature = "postgres")]
 async fn begin(lender: &Lender, pace: Pace) -> Result<Db, StoreError> {
-    // In a task of its own, which nobody gives up: sqlx rolls nothing back that is given up while it
-    // begins, and in a pool of the host's the next statements would be part of that transaction.
-    let lender = lender.clone();
-    let begun = tokio::spawn(async move { lender.begin(pace.begin()).await });
-    let begun = within(PATIENCE, async { Ok(begun.await) }).await?;
-    Ok(Db::Postgres(begun.map_err(|_| sqlx::Error::WorkerCrashed)??, pace))
+    Ok(Db::Postgres(within(PATIENCE, lender.begin(pace.begin())).await?, pace))
 }
 
 /// Whether the URL is of a database that ends with the process.

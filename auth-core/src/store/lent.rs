@@ -44,12 +44,13 @@ impl Lender {
         Ok(Lent { connection: Some(connection), is_answered: false, place })
     }
 
-    /// Lends one that a transaction has begun on. It must not be given up: sqlx would not know what to
-    /// end.
+    /// Lends one that a transaction has begun on.
     pub(super) async fn begin(&self, sql: &'static str) -> Result<Lent, StoreError> {
-        let mut lent = self.lend().await?;
-        PgTransactionManager::begin(lent.connection(), Some(sql.into_sql_str())).await?;
-        Ok(lent)
+        let lent = self.lend().await?;
+        // In a task of its own, which nobody gives up: sqlx rolls nothing back that is given up while it
+        // begins, and the next statements would be part of that transaction.
+        let begun = tokio::spawn(lent.begin(sql)).await;
+        begun.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 }
 
@@ -67,6 +68,18 @@ pub(super) struct Lent {
 }
 
 impl Lent {
+    async fn begin(mut self, sql: &'static str) -> Result<Self, StoreError> {
+        let begun = PgTransactionManager::begin(self.connection(), Some(sql.into_sql_str()));
+        let error = match timeout(PATIENCE, begun).await {
+            Ok(Ok(())) => return Ok(self),
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::PoolTimedOut,
+        };
+        // Whether a transaction is open on it nobody knows, and sqlx says that there is none.
+        drop(self.connection.take().map(PoolConnection::detach));
+        Err(error.into())
+    }
+
     pub(super) fn connection(&mut self) -> &mut PgConnection {
         // Until somebody says otherwise, who may break off before.
         self.is_answered = false;
@@ -78,7 +91,15 @@ impl Lent {
         self.is_answered = true;
     }
 
+    /// Commits the transaction that it was lent with.
+    ///
+    /// # Errors
+    ///
+    /// If a host's statements have ended that, or begun another in it, and left that open.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        if PgTransactionManager::get_transaction_depth(self.connection()) != 1 {
+            return Err(sqlx::Error::AnyDriverError(NOT_OURS.into()).into());
+        }
         PgTransactionManager::commit(self.connection()).await?;
         self.answered();
         Ok(())
@@ -92,23 +113,27 @@ impl Drop for Lent {
         if let (Some((place, since)), true, false) = (&self.place, self.is_answered, is_open) {
             return place.keep(connection, *since);
         }
+        let at_rest = self.is_answered || is_open;
         while PgTransactionManager::get_transaction_depth(&connection) > 0 {
             // It is sent with the next round trip, which is the last before another has it.
             PgTransactionManager::start_rollback(&mut connection);
         }
         // Without a runtime, sqlx says what is wrong.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let returned = AT_REST.scope((), connection.return_to_pool());
+            let returned = AT_REST.scope(at_rest, connection.return_to_pool());
             runtime.spawn(timeout(PATIENCE, returned));
         }
     }
 }
 
+const NOT_OURS: &str =
+    "a statement of the host's has ended the transaction, or left another open in it";
+
 /// Whether the pool need not see to the connection that it is given back.
 pub(super) fn is_at_rest() -> bool {
-    AT_REST.try_with(|()| ()).is_ok()
+    AT_REST.try_with(|at_rest| *at_rest).unwrap_or_default()
 }
 
 tokio::task_local! {
-    static AT_REST: ();
+    static AT_REST: bool;
 }
