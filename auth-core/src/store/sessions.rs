@@ -6,6 +6,8 @@ use crate::crypto::digest::Digest;
 use crate::device::device;
 use crate::model::Account;
 use crate::{Client, Session, SessionId, Timestamp, UserId};
+#[cfg(feature = "postgres")]
+use crate::{Clock, SystemClock};
 
 /// A session to begin, and what the user has proven for it.
 pub(crate) struct NewSession<'a> {
@@ -78,11 +80,11 @@ pub(crate) struct Authenticated {
 
 /// Without an alias, which SQLite does not know where it returns.
 macro_rules! rotate {
-    ($from:literal, $($where:expr),+) => {
+    ($rotated_at:literal, $from:literal, $($where:expr),+) => {
         concat!(
             "UPDATE auth_sessions
              SET previous = $2, refresh = $3,
-                 rotated_at = CASE WHEN refresh = $2 THEN $4 ELSE rotated_at END,
+                 rotated_at = CASE WHEN refresh = $2 THEN ", $rotated_at, " ELSE rotated_at END,
                  last_used_at = $4, idle_expires_at = $5, idle_day = $7",
             $from,
             " WHERE family = $1
@@ -160,13 +162,19 @@ impl Connection {
         match &mut self.0 {
             #[cfg(feature = "postgres")]
             Db::Postgres(lent, pace) => {
+                // What a network held back, or a lock, happens after its client has given up, who is
+                // to ask again: the grace begins when it happens. A clock that is minutes off says
+                // nothing.
                 let sql = rotate!(
+                    "CAST($4 AS TIMESTAMPTZ)
+                     + CASE WHEN clock_timestamp() - $8 BETWEEN INTERVAL '1 s' AND INTERVAL '1 min'
+                            THEN clock_timestamp() - $8 ELSE INTERVAL '0' END",
                     " FROM auth_users u",
                     " AND u.id = user_id AND u.disabled_at IS NULL RETURNING ",
                     account_columns!(),
                     ", "
                 );
-                let refreshed = bind!(query_as(sql), rotation);
+                let refreshed = bind!(query_as(sql), rotation).bind(SystemClock.now());
                 let refreshed = async { Ok(refreshed.fetch_optional(lent.connection()).await?) };
                 let refreshed = pace.limit(refreshed).await?;
                 lent.answered();
@@ -176,6 +184,7 @@ impl Connection {
             Db::Sqlite(handle) => {
                 // It returns nothing of other tables than the one that it changes.
                 let sql = rotate!(
+                    "$4",
                     "",
                     " AND EXISTS (SELECT 1 FROM auth_users u
                                   WHERE u.id = user_id AND u.disabled_at IS NULL) RETURNING "
