@@ -42,7 +42,7 @@ impl Auth {
     /// apart, or a delay would tell that they belong together.
     pub(crate) async fn count_password(
         &self,
-        mut connection: Connection,
+        connection: Connection,
         login: &str,
         user: Option<UserId>,
         client: &Client,
@@ -55,13 +55,19 @@ impl Auth {
         let free = self.0.config.wrong_passwords.saturating_mul(NETWORKS);
         let from_everywhere = Attempt::new(everywhere.clone(), Throttle::Backoff { free });
         let both = [from_here(), from_everywhere];
-        let mut counted = limiter.count(&both, Some(&mut connection), now).await?;
+        // Who asks Redis leaves the database to others meanwhile.
+        let mut connection = Some(connection).filter(|_| !limiter.is_shared());
+        let mut counted = limiter.count(&both, connection.as_mut(), now).await?;
         if counted.as_ref().is_err_and(|refusal| refusal.subject == everywhere) {
             // Nobody is known at the networks of nobody, which takes as long to find out.
             let user = user.map_or_else(|| format!("nobody:{login}"), |user| user.to_string());
             let known = limiter.subjects.known(&user, network);
+            let connection = match &mut connection {
+                Some(connection) => connection,
+                none => none.insert(self.0.store.write().await?),
+            };
             if connection.is_marked(&known, now).await? {
-                counted = limiter.count(&[from_here()], Some(&mut connection), now).await?;
+                counted = limiter.count(&[from_here()], Some(connection), now).await?;
             }
         }
         drop(connection);
@@ -96,7 +102,7 @@ impl Auth {
         let network = Network::of(session.client.address);
         let mut forgotten = self.passwords_of(session.account(), network);
         forgotten.push(self.0.limiter.subjects.passwords_in(session.id()));
-        self.0.limiter.forget(connection, &forgotten).await
+        self.0.limiter.forget(connection, &forgotten, self.now()).await
     }
 
     /// Forgets the wrong passwords of a user who has given the right one.
@@ -107,7 +113,7 @@ impl Auth {
         client: &Client,
     ) -> Result<()> {
         let forgotten = self.passwords_of(account, Network::of(client.address));
-        self.0.limiter.forget(connection, &forgotten).await
+        self.0.limiter.forget(connection, &forgotten, self.now()).await
     }
 
     /// The same of one who has proven themselves, at a network that is known from then on; returns how

@@ -53,6 +53,14 @@ impl Limiter {
         }
     }
 
+    /// Whether another server than the database is asked first.
+    pub(crate) const fn is_shared(&self) -> bool {
+        #[cfg(feature = "redis")]
+        return self.shared.is_some();
+        #[cfg(not(feature = "redis"))]
+        return false;
+    }
+
     /// Counts one or two attempts, all or none, and refuses if one of their subjects has to wait.
     /// If it comes to the database, that is asked over `connection`, or over one of its own.
     ///
@@ -97,13 +105,14 @@ impl Limiter {
         Ok(Err(Refusal { subject: waiting.subject, retry_after, is_news }))
     }
 
-    /// Forgets the attempts of up to five subjects, if the transaction of `connection` commits.
+    /// Forgets the attempts of two to five subjects, if the transaction of `connection` commits.
     pub(crate) async fn forget(
         &self,
         connection: &mut Connection,
         subjects: &[String],
+        now: Timestamp,
     ) -> Result<()> {
-        connection.forget_limited(subjects).await?;
+        connection.forget_limited(subjects, now).await?;
         self.forget_shared(subjects).await;
         Ok(())
     }

@@ -65,24 +65,38 @@ const COUNT_TWO: &str = count!(
                        CAST($13 AS BIGINT), CAST($14 AS BIGINT)"
 );
 
+/// Rows are locked in the order in which [`count!`] does it: whoever waits for another has not what that
+/// one waits for. A `DELETE` would take them as the index has them.
 macro_rules! forget {
-    ($($row:literal),+) => {
+    ($first:literal $(, $row:literal)*) => {
         concat!(
             "INSERT INTO auth_limits
                  (subject, count, free, grows, resets_at, blocked_until, told)
-             VALUES ($1, 0, 0, 0, $2, 0, 0)",
-            $(", (", $row, ", 0, 0, 0, $3, 0, 0)",)+
+             VALUES ($1, 0, 0, 0, ", $first, ", 0, 0)",
+            $(", (", $row, ", 0, 0, 0, $2, 0, 0)",)*
             " ON CONFLICT (subject) DO UPDATE
-              SET count = 0, resets_at = excluded.resets_at, blocked_until = 0, told = 0
-              RETURNING (SELECT COUNT(*) FROM auth_sessions
+              SET count = 0, resets_at = excluded.resets_at, blocked_until = 0, told = 0"
+        )
+    };
+}
+
+macro_rules! mark {
+    ($($row:literal),+) => {
+        concat!(
+            forget!("$3", $($row),+),
+            " RETURNING (SELECT COUNT(*) FROM auth_sessions
                          WHERE user_id = $4 AND revoked_at IS NULL
                            AND expires_at > $5 AND idle_expires_at > $5)"
         )
     };
 }
 
-const FORGET_TWO: &str = forget!("$6", "$7");
-const FORGET_FOUR: &str = forget!("$6", "$7", "$8", "$9");
+const FORGET_TWO: &str = forget!("$2", "$3");
+const FORGET_THREE: &str = forget!("$2", "$3", "$4");
+const FORGET_FOUR: &str = forget!("$2", "$3", "$4", "$5");
+const FORGET_FIVE: &str = forget!("$2", "$3", "$4", "$5", "$6");
+const MARK_AND_FORGET_TWO: &str = mark!("$6", "$7");
+const MARK_AND_FORGET_FOUR: &str = mark!("$6", "$7", "$8", "$9");
 
 impl Connection {
     /// Counts an attempt of one or two subjects before anybody looks whether it succeeds, and returns
@@ -137,12 +151,22 @@ impl Connection {
         Ok(told == 1)
     }
 
-    /// Forgets the attempts of up to five subjects.
-    pub(crate) async fn forget_limited(&mut self, subjects: &[String]) -> Result<(), StoreError> {
-        let sql = "DELETE FROM auth_limits WHERE subject IN ($1, $2, $3, $4, $5)";
+    /// Forgets the attempts of two to five subjects, in the order in which they are counted.
+    pub(crate) async fn forget_limited(
+        &mut self,
+        subjects: &[String],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some((first, others)) = subjects.split_first() else { return Ok(()) };
+        let sql = match others.len() {
+            ..=1 => FORGET_TWO,
+            2 => FORGET_THREE,
+            3 => FORGET_FOUR,
+            4.. => FORGET_FIVE,
+        };
         on!(self, |db| {
-            let mut forgetting = query(sql);
-            for subject in subjects.iter().cycle().take(5) {
+            let mut forgetting = query(sql).bind(first).bind(now.micros());
+            for subject in others {
                 forgetting = forgetting.bind(subject);
             }
             forgetting.execute(db).await?;
@@ -159,12 +183,12 @@ impl Connection {
         user_id: UserId,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        let sql = if subjects.len() == 2 { FORGET_TWO } else { FORGET_FOUR };
+        let sql = if subjects.len() == 2 { MARK_AND_FORGET_TWO } else { MARK_AND_FORGET_FOUR };
         Ok(on!(self, |db| {
             let mut forgetting = query_scalar(sql)
                 .bind(mark)
-                .bind(until.micros())
                 .bind(now.micros())
+                .bind(until.micros())
                 .bind(user_id)
                 .bind(now);
             for subject in subjects {
