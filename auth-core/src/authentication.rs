@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use crate::auth::{CurrentSession, Inner};
-use crate::crypto::access_token::{AccessTokenError, Claims, Expected, verify};
+use crate::crypto::access_token::{AccessTokenError, Claims, Expected, MAX_BYTES, verify};
 use crate::crypto::digest::Digest;
 use crate::crypto::verified_tokens::VerifiedToken;
 use crate::http::credentials::{self, Delivery};
@@ -162,6 +162,10 @@ impl Auth {
     /// Verifies a token's signature, unless it was verified before, and checks everything else.
     fn check(&self, token: &str, now: Timestamp) -> Result<Arc<Claims>, AccessTokenError> {
         let Inner { config, keyring, verified, .. } = &*self.0;
+        if token.len() > MAX_BYTES {
+            // Whoever sends what is no token has not even its digest made.
+            return Err(AccessTokenError::Shape);
+        }
         let digest = Digest::of(token.as_bytes());
         if let Some(known) = verified.get(&digest) {
             if keyring.verifies(&known.kid, now) {

@@ -243,7 +243,7 @@ fn secs(object: &mut Map<String, Value>, name: &str) -> Option<i64> {
 
 const ALG: &str = "EdDSA";
 const TYP: &str = "at+jwt";
-const MAX_BYTES: usize = 4 * 1024;
+pub(crate) const MAX_BYTES: usize = 4 * 1024;
 const MAX_KID_BYTES: usize = 64;
 const MAX_LEEWAY_SECS: i64 = 30;
 /// The integers that every reader of JSON holds exactly (RFC 8259 §6).

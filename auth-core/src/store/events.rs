@@ -34,7 +34,8 @@ impl Connection {
                         .push_bind(Json::<&Map<String, Value>>(&event.detail))
                         .push_bind(event.occurred_at);
                 });
-                inserted.build().execute(db).await?;
+                // Each number of them is another statement, of which a connection keeps a hundred.
+                inserted.build().persistent(events.len() <= FEW).execute(db).await?;
             });
         }
         Ok(())
@@ -60,3 +61,6 @@ impl Connection {
             .await?))
     }
 }
+
+/// How many events most units of work have at most.
+const FEW: usize = 8;
