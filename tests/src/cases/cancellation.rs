@@ -6,13 +6,15 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use auth_core::{Activate, Client, Error, OneTimeToken, RefreshToken, SignUp, Store};
-use sqlx::PgPool;
+use auth_core::{AccessToken, Activate, Client, Error, OneTimeToken, RefreshToken, SignUp, Store};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use super::counting::rows;
 use crate::adapters::block_on;
+use crate::wiretap::{Trip, Wiretap};
 use crate::{App, StoreKind};
 
 pub(super) fn a_sign_up_is_whole_or_nothing(apps: &[App]) {
@@ -120,6 +122,51 @@ pub(super) fn no_connection_stays_in_a_transaction(apps: &[App]) {
     }
 }
 
+/// A queue of those who have gone would never end while more come than are served.
+pub(super) fn who_gives_up_while_waiting_leaves_nothing_to_do(apps: &[App]) {
+    let app = &apps[0];
+    if app.kind == StoreKind::Sqlite {
+        return;
+    }
+    let tap = Wiretap::on(app.service_url());
+    let url = tap.reach(app.service_url()).to_url_lossy();
+    let store = block_on(Store::postgres(url.as_str())).expect("the line is up");
+    let tapped = app.beside_on(store, App::config(), |builder| builder);
+    let tokens = tapped.sign_in(&tapped.user());
+    let client = Client::default();
+    let nobodys = RefreshToken::from(format!("rt_{}", "A".repeat(43)).as_str());
+
+    let mut holder = block_on(PgConnection::connect(app.database_url())).expect("it answers");
+    let hold = "BEGIN; LOCK TABLE auth_users IN ACCESS EXCLUSIVE MODE";
+    block_on(sqlx::raw_sql(hold).execute(&mut holder)).expect("nobody else has it");
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let connections = (2 * cores).clamp(4, 20);
+    let waiting: Vec<_> = (0..connections)
+        .map(|_| {
+            let (auth, access) = (tapped.auth.clone(), AccessToken::from(&*tokens.access));
+            block_on(async { tokio::spawn(async move { auth.session(&access).await.map(drop) }) })
+        })
+        .collect();
+    let begun = Instant::now();
+    while usize::try_from(rows(app, BEHIND_A_LOCK)) != Ok(connections) {
+        assert!(begun.elapsed() < Duration::from_secs(2), "there are more connections");
+    }
+    tap.take();
+    for _ in 0..200 {
+        block_on(until(1, tapped.auth.sign_out(&nobodys, &client)));
+    }
+    block_on(holder.close()).expect("it answers");
+    for waited in waiting {
+        // On a busy machine it may have been too long.
+        let _ = block_on(waited).expect("it ends");
+    }
+    // It is behind all of them.
+    block_on(tapped.auth.sign_out(&nobodys, &client)).expect("it says nothing");
+    let begins = |trip: &&Trip| matches!(trip, Trip::Simple(sql) if sql.starts_with("BEGIN;"));
+    let begun = tap.take().iter().filter(begins).count();
+    assert!(begun < 10, "{begun}");
+}
+
 /// How many users, links and messages there are for an address, all of them at one instant.
 fn state(app: &App, email: &str) -> String {
     let mut texts = app.texts(&format!(
@@ -147,3 +194,5 @@ async fn until<F: Future>(points: usize, future: F) -> Option<F::Output> {
 
 const IN_TRANSACTION: &str = "pg_stat_activity WHERE datname = current_database()
                               AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'";
+const BEHIND_A_LOCK: &str = "pg_stat_activity WHERE datname = current_database()
+                             AND wait_event_type = 'Lock'";

@@ -65,6 +65,48 @@ pub(super) fn the_next_request_has_what_the_last_one_had(apps: &[App]) {
     }
 }
 
+/// Whoever locks two rows in another order than others waits for them while they wait.
+pub(super) fn attempts_are_counted_and_forgotten_in_one_order(apps: &[App]) {
+    let app = &apps[0];
+    if app.kind == StoreKind::Sqlite {
+        // It has one writer.
+        return;
+    }
+    // Few rows are found by looking at all of them, which says nothing of many.
+    app.execute(
+        "INSERT INTO auth_limits
+         SELECT 'another:' || i, 1, 1, 0, 0, 0, 0 FROM generate_series(1, 20000) i",
+    );
+    app.execute("ANALYZE auth_limits");
+    app.execute("CREATE TABLE app_locked (at BIGINT GENERATED ALWAYS AS IDENTITY, subject TEXT)");
+    app.execute(
+        "CREATE FUNCTION app_note() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER AS $$
+         BEGIN
+             INSERT INTO public.app_locked (subject) VALUES (OLD.subject);
+             RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+         END $$",
+    );
+    app.execute(
+        "CREATE TRIGGER app_note BEFORE UPDATE OR DELETE ON auth_limits
+         FOR EACH ROW EXECUTE FUNCTION app_note()",
+    );
+
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    app.enable_two_factor(&tokens);
+    let body = json!({ "email": person.email, "password": person.password });
+    for _ in 0..2 {
+        assert_eq!(app.post("/sign-in", body.clone()).status, 200);
+    }
+    let sql = "SELECT split_part(subject, ':', 1) FROM app_locked
+               WHERE subject LIKE 'wrong_passwords%' ORDER BY at";
+    let locked: Vec<_> = app.texts(sql).into_iter().flatten().collect();
+    assert!(locked.len() >= 8, "{locked:?}");
+    for pair in locked.chunks(2) {
+        assert_eq!(pair, ["wrong_passwords_from", "wrong_passwords"], "{locked:?}");
+    }
+}
+
 /// Whether 32 requests at once are all answered with anything but that the service is overtaxed.
 fn storm(app: &App, kind: fn(usize, &Tokens, &str) -> Request) -> bool {
     let people = [(); 4].map(|()| app.user());

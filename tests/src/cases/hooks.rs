@@ -1,5 +1,6 @@
 //! What a host hooks in: who may sign up, what a user begins with, what a token says, who listens.
 
+use std::mem;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use auth_core::{
 };
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Map, Value, json};
+use sqlx::Connection;
 
 use super::assertions::assert_problem;
 use super::counting::rows;
@@ -127,6 +129,31 @@ pub(super) fn what_a_host_writes_at_sign_up_commits_with_the_user(apps: &[App]) 
     assert_eq!(emails(), ["ada@example.com", "grace@example.com"]);
     block_on(app.auth.operator("ada").delete(grace.id)).expect("the host's table lets go");
     assert_eq!(emails(), ["ada@example.com"]);
+}
+
+/// What is acknowledged and mailed has to be there.
+pub(super) fn a_transaction_that_a_host_leaves_open_commits_nothing(apps: &[App]) {
+    struct Forgetful;
+
+    #[async_trait]
+    impl SignUpHook for Forgetful {
+        async fn signed_up(&self, tx: &mut Tx, _: &User) -> Result<(), HookError> {
+            if let Some(connection) = tx.postgres() {
+                mem::forget(connection.begin().await?);
+            }
+            Ok(())
+        }
+    }
+
+    if apps[0].kind == StoreKind::Sqlite {
+        return;
+    }
+    let app = with(&apps[0], |builder| builder.on_sign_up(Forgetful));
+    let person = app.stranger();
+    let body = json!({ "email": person.email, "password": person.password });
+    assert_problem(&app.post("/sign-up", body), 500, "internal");
+    assert_eq!((rows(&app, "auth_users"), app.mails().len()), (0, 0));
+    app.sign_in(&apps[0].user());
 }
 
 pub(super) fn a_token_carries_the_claims_of_the_host(apps: &[App]) {

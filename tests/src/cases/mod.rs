@@ -455,6 +455,7 @@ pub const COMPARISONS: &[Comparison] = table![
         an_activation_is_whole_or_nothing,
         a_refresh_can_be_asked_for_again,
         no_connection_stays_in_a_transaction,
+        who_gives_up_while_waiting_leaves_nothing_to_do,
     },
     command_line::{
         a_user_is_created_changed_shut_out_and_deleted,
@@ -469,11 +470,13 @@ pub const COMPARISONS: &[Comparison] = table![
     connections::{
         one_or_two_do_for_everything_at_once,
         the_next_request_has_what_the_last_one_had,
+        attempts_are_counted_and_forgotten_in_one_order,
     },
     deadlines::{
         what_takes_too_long_is_answered_in_time,
         a_paused_database_holds_up_nobody_and_is_used_again,
         connections_that_are_cut_off_are_replaced,
+        a_refresh_that_was_held_back_is_no_theft,
         a_transaction_that_was_given_up_takes_in_nothing_else,
     },
     deletion::{another_instance_is_told_within_a_second},
@@ -496,6 +499,7 @@ pub const COMPARISONS: &[Comparison] = table![
         a_policy_that_cannot_tell_lets_nobody_in,
         an_invitation_is_for_one_address_and_seven_days,
         what_a_host_writes_at_sign_up_commits_with_the_user,
+        a_transaction_that_a_host_leaves_open_commits_nothing,
         a_token_carries_the_claims_of_the_host,
         a_claim_with_a_meaning_of_its_own_refuses_to_start,
         listeners_hear_what_has_happened_and_nothing_else,
