@@ -58,9 +58,10 @@ fn median(costs: &mut [f64]) -> f64 {
 }
 
 /// In the order in which a site measures it.
-const WHAT: [&str; 5] = [
+const WHAT: [&str; 6] = [
     "a sign-in, the hash aside",
-    "a refresh",
+    "a session's first refresh of a day",
+    "a later refresh",
     "a request with `CurrentUser`",
     "a sign-out",
     "cleaning up one row",
