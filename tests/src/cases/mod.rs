@@ -303,6 +303,7 @@ pub const CASES: &[Case] = table![
     },
     reauthentication::{
         what_is_dangerous_needs_a_recent_sign_in,
+        the_core_asks_for_it_too,
         it_makes_the_sign_in_recent,
         the_refresh_tokens_from_before_are_worth_nothing,
         a_wrong_password_changes_nothing,

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
+use auth_core::{AccessToken, ChangePassword, Code, Error};
 use serde_json::json;
 
 use super::assertions::assert_problem;
 use super::probes::{assert_ended, assert_live, assert_refused, claims, refresh};
+use crate::adapters::block_on;
 use crate::{App, Person, Reply, Tokens};
 
 pub(super) fn what_is_dangerous_needs_a_recent_sign_in(app: &App) {
@@ -20,6 +22,34 @@ pub(super) fn what_is_dangerous_needs_a_recent_sign_in(app: &App) {
     ] {
         let reply = app.post_as(&tokens.access, path, body);
         assert_problem(&reply, 403, "reauthentication_required");
+        // Nor is looked at what it says.
+        let bearer = format!("Bearer {}", tokens.access);
+        let headers = [("authorization", &*bearer), ("content-type", "application/json")];
+        assert_problem(&app.raw("POST", path, &headers, b"{"), 403, "reauthentication_required");
+    }
+}
+
+pub(super) fn the_core_asks_for_it_too(app: &App) {
+    let tokens = app.sign_in(&app.user());
+    app.clock.advance(LATER);
+    let (auth, access) = (&app.auth, AccessToken::from(&*tokens.access));
+    let refusals = block_on(async {
+        let session = auth.session(&access).await.expect("it is live");
+        let code = Code::from("123456");
+        let change = ChangePassword { current_password: "x".into(), new_password: "y".into() };
+        [
+            auth.change_email(&session, "x").await.err(),
+            auth.delete_user(&session).await.err(),
+            auth.disable_two_factor(&session, &code).await.err(),
+            auth.replace_recovery_codes(&session, &code).await.err(),
+            auth.revoke_other_sessions(&session).await.err(),
+            auth.revoke_session(&session, session.id()).await.err(),
+            auth.start_enrolment(&session).await.err(),
+            auth.change_password(session, change).await.err(),
+        ]
+    });
+    for refusal in &refusals {
+        assert!(matches!(refusal, Some(Error::ReauthenticationRequired)), "{refusals:?}");
     }
 }
 
