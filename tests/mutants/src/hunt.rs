@@ -41,8 +41,8 @@ impl Hunt {
     /// Lets each test note what it reaches.
     pub(crate) fn prepare(unit: Program, suite: Program, scratch: PathBuf) -> io::Result<Self> {
         let mut left_out = Vec::new();
-        let mut survey = |program: &Program, prefix: &str| -> io::Result<Vec<Trial>> {
-            let surveyed = share(program.list(prefix)?, &scratch, |name, scratch| {
+        let mut survey = |program: &Program, names: Vec<String>| -> io::Result<Vec<Trial>> {
+            let surveyed = share(names, &scratch, |name, scratch| {
                 let reached = program.survey(&[&name], scratch)?;
                 Ok((name, reached))
             })?;
@@ -55,8 +55,8 @@ impl Hunt {
             }
             Ok(trials)
         };
-        let unit_trials = survey(&unit, "")?;
-        let suite_trials = survey(&suite, SQLITE)?;
+        let unit_trials = survey(&unit, unit.list("")?)?;
+        let suite_trials = survey(&suite, on(&suite, SQLITE)?)?;
         let catches = Mutex::default();
         Ok(Self { unit, suite, scratch, unit_trials, suite_trials, left_out, catches })
     }
@@ -106,7 +106,7 @@ impl Hunt {
             return Ok(fates);
         }
 
-        let names = self.suite.list(POSTGRES)?;
+        let names = on(&self.suite, POSTGRES)?;
         let names: Vec<_> = names.iter().map(|name| &**name).collect();
         let reached = self.suite.survey(&names, &self.scratch.join("postgres"))?;
         let reached = reached.ok_or_else(|| io::Error::other("the suite fails on Postgres"))?;
@@ -194,8 +194,15 @@ fn share<T: Send, R: Send>(
     })
 }
 
-const SQLITE: &str = "axum::sqlite::";
-const POSTGRES: &str = "axum::postgres::";
+/// The trials of the suite on a database: those of one framework, and those that need no more than one.
+fn on(suite: &Program, database: &str) -> io::Result<Vec<String>> {
+    let mut names = suite.list(&format!("axum{database}"))?;
+    names.extend(suite.list(&format!("all{database}"))?);
+    Ok(names)
+}
+
+const SQLITE: &str = "::sqlite::";
+const POSTGRES: &str = "::postgres::";
 /// How many trials a mutant meets before others have their turn.
 const FEW: usize = 16;
 /// How far mutants are from each other that one test is likely to catch.
