@@ -198,6 +198,7 @@ impl Auth {
             messages: Vec::new(),
             revoked: Vec::new(),
             events: Vec::new(),
+            forgotten: Vec::new(),
         }
     }
 
@@ -229,6 +230,7 @@ pub(crate) struct Unit<'a> {
     messages: Vec<Message>,
     revoked: Vec<SessionId>,
     events: Vec<Event>,
+    forgotten: Vec<String>,
 }
 
 impl Unit<'_> {
@@ -254,6 +256,11 @@ impl Unit<'_> {
     /// Sends `message` if this unit commits.
     pub(crate) fn send(&mut self, message: Message) {
         self.messages.push(message);
+    }
+
+    /// Forgets these subjects' attempts where the database does not, once this unit has committed.
+    pub(crate) fn forgets(&mut self, subjects: Vec<String>) {
+        self.forgotten.extend(subjects);
     }
 
     /// Lets this instance refuse the sessions' access tokens as soon as this unit has committed.
@@ -301,7 +308,7 @@ impl Unit<'_> {
     }
 
     pub(crate) async fn commit(self) -> Result<()> {
-        let Self { auth, mut tx, messages, revoked, events, .. } = self;
+        let Self { auth, mut tx, messages, revoked, events, forgotten, .. } = self;
         auth.0.outbox.stage(&mut tx, &messages).await?;
         tx.connection().insert_events(&events).await?;
         if let Some(user) = events.iter().find_map(|event| event.user_id) {
@@ -316,6 +323,9 @@ impl Unit<'_> {
                 redis_feed::tell_of_revocations(redis, &revoked);
             }
             auth.0.revocations.insert(revoked, auth.now());
+            if !forgotten.is_empty() {
+                auth.0.limiter.forget_shared(&forgotten).await;
+            }
             match without_panic(auth.0.outbox.publish(&messages)).await {
                 Some(Ok(())) => {}
                 Some(Err(error)) => {

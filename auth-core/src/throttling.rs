@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::auth::{CurrentSession, Inner};
+use crate::auth::{CurrentSession, Inner, Unit};
 use crate::limits::{Attempt, Network, Refusal, Turn};
 use crate::model::Account;
 use crate::policy::throttle::Throttle;
@@ -94,25 +94,18 @@ impl Auth {
     }
 
     /// Forgets the wrong passwords of who is signed in and has given the right one.
-    pub(crate) async fn forget_own_passwords(
-        &self,
-        connection: &mut Connection,
-        session: &CurrentSession,
-    ) -> Result<()> {
+    pub(crate) async fn forget_own_passwords(&self, session: &CurrentSession) -> Result<()> {
         let network = Network::of(session.client.address);
         let mut forgotten = self.passwords_of(session.account(), network);
         forgotten.push(self.0.limiter.subjects.passwords_in(session.id()));
+        let connection = self.0.store.write().await?;
         self.0.limiter.forget(connection, &forgotten, self.now()).await
     }
 
     /// Forgets the wrong passwords of a user who has given the right one.
-    pub(crate) async fn forget_passwords(
-        &self,
-        connection: &mut Connection,
-        account: &Account,
-        client: &Client,
-    ) -> Result<()> {
+    pub(crate) async fn forget_passwords(&self, account: &Account, client: &Client) -> Result<()> {
         let forgotten = self.passwords_of(account, Network::of(client.address));
+        let connection = self.0.store.write().await?;
         self.0.limiter.forget(connection, &forgotten, self.now()).await
     }
 
@@ -120,7 +113,7 @@ impl Auth {
     /// many live sessions they have.
     pub(crate) async fn welcome(
         &self,
-        connection: &mut Connection,
+        unit: &mut Unit<'_>,
         account: &Account,
         client: &Client,
         now: Timestamp,
@@ -130,7 +123,9 @@ impl Auth {
         let forgotten = self.passwords_of(account, network);
         let known = self.0.limiter.subjects.known(&user_id.to_string(), network);
         let mark = (&*known, now.plus(KNOWN));
-        self.0.limiter.forget_and_mark(connection, &forgotten, mark, user_id, now).await
+        let sessions = unit.tx().forget_and_mark(&forgotten, mark, user_id, now).await?;
+        unit.forgets(forgotten);
+        Ok(sessions)
     }
 
     /// Under what the wrong passwords of a user are counted, from one network and from everywhere.

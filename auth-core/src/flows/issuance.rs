@@ -113,7 +113,7 @@ impl Auth {
             .session(session.id)
             .detail("amr", session.amr);
         let keep = i64::from(config.sessions_per_user);
-        if self.welcome(unit.tx(), proof.account, client, now).await? > keep {
+        if self.welcome(unit, proof.account, client, now).await? > keep {
             let evicted = unit.tx().evict_sessions(session.user_id, keep, now).await?;
             unit.end_sessions(session.user_id, evicted, "too_many");
         }

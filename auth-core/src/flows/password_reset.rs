@@ -112,7 +112,7 @@ impl Auth {
             unit.record(EventKind::UserActivated).user(user_id);
         }
         // Whoever was kept from signing in by the guesses of others is not any more.
-        self.welcome(unit.tx(), &account, client, now).await?;
+        self.welcome(&mut unit, &account, client, now).await?;
         let kind = MessageKind::PasswordChanged;
         unit.send(self.message_to(&user, kind, now));
         unit.commit().await

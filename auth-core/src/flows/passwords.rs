@@ -90,10 +90,7 @@ impl Auth {
     ) -> Result<()> {
         let _turn = self.count_own_password(session).await?;
         match self.check_password(Some(session.account()), password).await {
-            Ok(()) => {
-                let mut connection = self.0.store.write().await?;
-                self.forget_own_passwords(&mut connection, session).await
-            }
+            Ok(()) => self.forget_own_passwords(session).await,
             Err(Error::InvalidCredentials) => {
                 self.note(&session.client, failure, |event| {
                     event

@@ -113,9 +113,7 @@ impl Auth {
         };
         let now = self.now();
         if account.user.two_factor_enabled {
-            let mut connection = self.0.store.write().await?;
-            self.forget_passwords(&mut connection, account, client).await?;
-            drop(connection);
+            self.forget_passwords(account, client).await?;
             return Ok(SignedIn::SecondFactor(self.challenge(account, remembered, now).await?));
         }
         let claims = self.0.hooks.claims(&account.user).await?;

@@ -5,7 +5,7 @@ use super::{Subjects, Turns};
 use crate::crypto::seal::Sealer;
 use crate::policy::throttle::Throttle;
 use crate::store::Connection;
-use crate::{Result, Store, Timestamp, UserId};
+use crate::{Result, Store, Timestamp};
 
 #[cfg(feature = "redis")]
 use super::shared::SharedLimits;
@@ -105,35 +105,22 @@ impl Limiter {
         Ok(Err(Refusal { subject: waiting.subject, retry_after, is_news }))
     }
 
-    /// Forgets the attempts of two to five subjects, if the transaction of `connection` commits.
+    /// Forgets the attempts of two to five subjects.
     pub(crate) async fn forget(
         &self,
-        connection: &mut Connection,
+        mut connection: Connection,
         subjects: &[String],
         now: Timestamp,
     ) -> Result<()> {
         connection.forget_limited(subjects, now).await?;
+        drop(connection);
         self.forget_shared(subjects).await;
         Ok(())
     }
 
-    /// The same of two or four, and remembers a mark until an instant; returns how many live sessions
-    /// the user has.
-    pub(crate) async fn forget_and_mark(
-        &self,
-        connection: &mut Connection,
-        subjects: &[String],
-        mark: (&str, Timestamp),
-        user_id: UserId,
-        now: Timestamp,
-    ) -> Result<i64> {
-        let sessions = connection.forget_and_mark(subjects, mark, user_id, now).await?;
-        self.forget_shared(subjects).await;
-        Ok(sessions)
-    }
-
+    /// The same where another server than the database counts, for what the database has forgotten.
     #[cfg(feature = "redis")]
-    async fn forget_shared(&self, subjects: &[String]) {
+    pub(crate) async fn forget_shared(&self, subjects: &[String]) {
         if let Some(shared) = &self.shared
             && let Err(error) = shared.forget(subjects).await
         {
@@ -143,7 +130,7 @@ impl Limiter {
     }
 
     #[cfg(not(feature = "redis"))]
-    async fn forget_shared(&self, _: &[String]) {}
+    pub(crate) async fn forget_shared(&self, _: &[String]) {}
 }
 
 impl Attempt {
