@@ -54,15 +54,21 @@ impl<'a> Argon2Hash<'a> {
         Ok(Self { pepper, variant, params, salt, output })
     }
 
-    /// Compares in constant time. Nothing matches if there is no memory to compute with.
+    /// Compares in constant time.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory to compute with: what was not compared is not wrong.
     pub(super) fn matches(&self, password: &[u8], memory: &mut HashMemory) -> bool {
         let expected = self.output.as_bytes();
         let mut output = Zeroizing::new([0; phc::Output::MAX_LENGTH]);
         let output = &mut output[..expected.len()];
         let derivation =
             Derivation { variant: self.variant, params: self.params, pepper: self.pepper };
-        let derived = derivation.derive(password, &self.salt, output, memory);
-        derived.is_some() && bool::from(output.ct_eq(expected))
+        derivation
+            .derive(password, &self.salt, output, memory)
+            .expect("the bounds were checked, and there is memory within them");
+        output.ct_eq(expected).into()
     }
 
     /// Tells whether this is not what [`hash`] would make now.
