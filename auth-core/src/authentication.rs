@@ -216,3 +216,66 @@ impl Identity {
 
 /// How far the clocks of two instances may differ.
 const LEEWAY_SECS: i64 = 5;
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::Map;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::crypto::access_token::sign;
+    use crate::{Config, ManualClock, MasterSecret, Store, SystemRandom};
+
+    /// A token whose signature was verified is known by its digest, for as long as its key is.
+    #[tokio::test]
+    async fn a_token_is_verified_once_and_known_while_its_key_is() {
+        let store = Store::sqlite("sqlite::memory:").await.unwrap();
+        let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+        let config = Config::new("http://127.0.0.1:8000").unwrap();
+        let builder = Auth::builder(config, store, MasterSecret::generate(&SystemRandom));
+        let auth = builder.clock(clock.clone()).build().await.unwrap();
+        let now = auth.now();
+        let key = auth.signing_key(now).await.unwrap();
+        let claims = Claims {
+            iss: auth.0.config.issuer(),
+            aud: auth.0.config.audience.clone(),
+            sub: Uuid::from_u128(1),
+            sid: Uuid::from_u128(2),
+            jti: Uuid::from_u128(3),
+            iat: now.secs(),
+            nbf: now.secs(),
+            exp: now.secs() + 60,
+            auth_time: now.secs(),
+            amr: vec!["pwd".to_owned()],
+            extra: Map::new(),
+        };
+        let token = sign(&claims, &key);
+        let token = token.expose();
+        let digest = Digest::of(token.as_bytes());
+        assert!(auth.0.verified.get(&digest).is_none());
+        assert_eq!(*auth.check(token, now).unwrap(), claims);
+        let known = auth.0.verified.get(&digest).expect("it was verified");
+        assert_eq!(&*known.kid, key.kid());
+
+        // What else is known by its digest has no signature that could be looked at.
+        let know = |name: &str, kid: &str| {
+            let known = VerifiedToken { claims: Arc::clone(&known.claims), kid: Arc::from(kid) };
+            auth.0.verified.insert(&Digest::of(name.as_bytes()), name.len(), known);
+        };
+        know("known", key.kid());
+        assert_eq!(*auth.check("known", now).unwrap(), claims);
+        know("of a key that is gone", "gone");
+        for _ in 0..2 {
+            assert!(auth.check("of a key that is gone", now).is_err());
+            assert!(auth.0.verified.get(&Digest::of(b"of a key that is gone")).is_none());
+        }
+        let later = now.plus(Duration::from_secs(120));
+        assert_eq!(auth.check(token, later).err(), Some(AccessTokenError::Expired));
+
+        let long = "a".repeat(MAX_BYTES + 1);
+        know(&long, key.kid());
+        assert_eq!(auth.check(&long, now).err(), Some(AccessTokenError::Shape));
+    }
+}

@@ -52,11 +52,10 @@ impl VerifiedTokens {
         }
     }
 
-    /// Forgets a token that is no longer good.
+    /// Forgets a token that [`get`](Self::get) has found and that is no longer good.
     pub(crate) fn remove(&self, token: &Digest) {
         let mut shard = self.shard(token).lock().expect("no panic while held");
         shard.young.remove(&token.to_bytes());
-        shard.old.remove(&token.to_bytes());
     }
 
     fn shard(&self, token: &Digest) -> &Mutex<Shard> {
