@@ -191,7 +191,8 @@ impl Auth {
     }
 }
 
-fn refused(reason: AccessTokenError) -> Error {
+/// What a refused token is answered with, and how it is logged.
+pub(crate) fn refused(reason: AccessTokenError) -> Error {
     // Each token comes to that end, most of them in the hands of an honest client.
     if reason == AccessTokenError::Expired {
         tracing::debug!(event = "token_expired", "an access token was refused");

@@ -175,6 +175,34 @@ mod tests {
         revocations.sync([], Instant::now(), now.plus(Duration::from_secs(601)));
         assert_eq!(revocations.lock().revoked.len(), 0);
     }
+
+    #[test]
+    fn what_is_as_old_as_it_may_be_still_counts() {
+        let kept = Duration::from_secs(600);
+        let [first, second, live] = [1, 2, 3].map(|n| SessionId::from(Uuid::from_u128(n)));
+        let now = Timestamp::from_secs(1_000_000);
+        let tick = Duration::from_micros(1);
+
+        let revocations = Revocations::new(kept);
+        revocations.insert([first], now);
+        revocations.insert([second], now.plus(kept));
+        assert_eq!(revocations.lock().revoked.len(), 2);
+        revocations.insert([], now.plus(kept).plus(tick));
+        assert_eq!(revocations.contains(first, now), None);
+        assert_eq!(revocations.contains(second, now), Some(true));
+
+        let revocations = Revocations::new(kept);
+        revocations.sync([(first, now)], Instant::now(), now.plus(kept));
+        assert_eq!(revocations.contains(first, now), Some(true));
+        revocations.sync([], Instant::now(), now);
+        for clock in [now.plus(FRESH), now.minus(FRESH)] {
+            assert_eq!(revocations.contains(live, clock), Some(false));
+        }
+        for clock in [now.plus(FRESH).plus(tick), now.minus(FRESH).minus(tick)] {
+            assert_eq!(revocations.contains(live, clock), None);
+        }
+    }
+
     #[cfg(feature = "redis")]
     #[test]
     fn what_others_say_is_asked_of_the_database_until_a_look_that_began_later() {

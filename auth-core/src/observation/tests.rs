@@ -10,6 +10,8 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::*;
+use crate::authentication::refused;
+use crate::crypto::access_token::AccessTokenError;
 use crate::manual::marked;
 use crate::{Auth, Config, MasterSecret, NewAccount, Store, SystemRandom};
 
@@ -84,6 +86,20 @@ async fn a_failure_is_logged_as_one_and_a_refusal_is_not() {
     ] {
         let _ = auth.reject(error);
         assert_eq!(logged.take(), [level]);
+    }
+}
+
+#[test]
+fn a_token_that_is_over_is_no_news_and_one_that_is_wrong_is() {
+    let logged = Logged::default();
+    let _guard = tracing::subscriber::set_default(Registry::default().with(logged.clone()));
+    for (reason, level) in [
+        (AccessTokenError::Expired, Level::DEBUG),
+        (AccessTokenError::NotYetValid, Level::INFO),
+        (AccessTokenError::Signature, Level::INFO),
+    ] {
+        assert!(matches!(refused(reason), Error::Unauthenticated));
+        assert_eq!(logged.take(), [level], "{reason:?}");
     }
 }
 
