@@ -324,6 +324,29 @@ mod tests {
     }
 
     #[test]
+    fn a_password_of_just_the_score_is_good_enough() {
+        for password in ["qwjkx4zv", "seven plum", "seven plum tractors hum", "漢字漢字漢字漢字"] {
+            let reached = score(password, &BTreeSet::new());
+            let check = |min_score| {
+                let policy = PasswordPolicy::default().min_score(min_score).unwrap();
+                check(&policy, password, &[])
+            };
+            assert_eq!(check(reached), Ok(()), "{password}: {reached}");
+            if reached < 4 {
+                assert_eq!(check(reached + 1), Err("too_weak"), "{password}: {reached}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_has_three_letters() {
+        let policy = PasswordPolicy::default().min_score(0).unwrap();
+        assert_eq!(check(&policy, "bobbobbob", &["bob"]), Err("contextual"));
+        assert_eq!(check(&policy, "7:bob:2291", &["bob"]), Err("contextual"));
+        assert_eq!(check(&policy, "bobobobo", &["bo"]), Ok(()));
+    }
+
+    #[test]
     fn common_passwords_are_refused_in_any_case() {
         let policy = PasswordPolicy::default().min_score(0).unwrap();
         for password in ["password", "PassWord123", "Iloveyou", "passwordpassword", "1q2w3e4r"] {
