@@ -85,3 +85,43 @@ impl<'a> From<&'a Email> for Mail<'a> {
 }
 
 const JSON_PATH: &str = "/dev/mailbox.json";
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::{Config, Mailbox, MasterSecret, Store, SystemRandom};
+
+    #[tokio::test]
+    async fn it_is_shown_to_its_own_machine_by_a_name_of_it() {
+        let store = Store::sqlite("sqlite::memory:").await.unwrap();
+        let config = Config::new("http://localhost:8000").unwrap();
+        let secret = MasterSecret::generate(&SystemRandom);
+        let builder = Auth::builder(config, store, secret).mailbox(Mailbox::new());
+        let auth = builder.build().await.unwrap();
+        for (peer, host, status) in [
+            (Some("127.0.0.1"), Some("localhost:8000"), 200),
+            (Some("::1"), Some("[::1]:8000"), 200),
+            (Some("127.0.0.1"), Some("127.0.0.1"), 200),
+            (Some("192.0.2.7"), Some("localhost:8000"), 404),
+            (Some("2001:db8::7"), Some("[::1]:8000"), 404),
+            (Some("127.0.0.1"), Some("evil.example:8000"), 404),
+            (Some("127.0.0.1"), Some("localhost.evil.example"), 404),
+            (Some("127.0.0.1"), None, 404),
+            (None, Some("localhost:8000"), 404),
+        ] {
+            for path in ["/dev/mailbox", JSON_PATH] {
+                let mut request = Request::default();
+                if let Some(peer) = peer {
+                    request.extensions_mut().insert(Peer(peer.parse::<IpAddr>().unwrap()));
+                }
+                if let Some(host) = host {
+                    request.headers_mut().insert(header::HOST, host.parse().unwrap());
+                }
+                let response = auth.respond(path, Ok(request)).await;
+                assert_eq!(response.status(), status, "{peer:?} {host:?} {path}");
+            }
+        }
+    }
+}
