@@ -325,7 +325,8 @@ mod tests {
 
     #[test]
     fn a_password_of_just_the_score_is_good_enough() {
-        for password in ["qwjkx4zv", "seven plum", "seven plum tractors hum", "漢字漢字漢字漢字"] {
+        for password in ["qwjkx4zv", "seven plum", "seven plum tractors hum", "漢字漢字漢字漢字"]
+        {
             let reached = score(password, &BTreeSet::new());
             let check = |min_score| {
                 let policy = PasswordPolicy::default().min_score(min_score).unwrap();

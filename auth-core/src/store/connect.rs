@@ -8,6 +8,8 @@ use sqlx::migrate::MigrateError;
 #[cfg(feature = "sqlite")]
 use super::Handle;
 #[cfg(feature = "postgres")]
+use super::kept::Purpose;
+#[cfg(feature = "postgres")]
 use super::lent::Lender;
 #[cfg(feature = "postgres")]
 use super::patience::{Pace, pool_options, within};
@@ -32,7 +34,7 @@ pub(super) enum Pools {
 
 impl Store {
     /// Connects to Postgres 15 or later, with up to two connections for each core of this machine, but
-    /// 4 to 20.
+    /// 4 to 20, and one more, which is left to who only reads.
     ///
     /// # Errors
     ///
@@ -213,7 +215,7 @@ impl Store {
     pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
         Ok(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(lender) => acquire(lender).await?,
+            Pools::Postgres(lender) => acquire(lender, Purpose::Reading).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { readers, .. } => Db::Sqlite(Handle::Alone(readers.acquire().await?)),
         }))
@@ -223,7 +225,7 @@ impl Store {
     pub(crate) async fn write(&self) -> Result<Connection, StoreError> {
         Ok(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(lender) => acquire(lender).await?,
+            Pools::Postgres(lender) => acquire(lender, Purpose::Writing).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { writer, .. } => Db::Sqlite(Handle::Alone(writer.acquire().await?)),
         }))
@@ -231,9 +233,9 @@ impl Store {
 }
 
 #[cfg(feature = "postgres")]
-async fn acquire(lender: &Lender) -> Result<Db, StoreError> {
+async fn acquire(lender: &Lender, purpose: Purpose) -> Result<Db, StoreError> {
     // A pool of the host's may have more patience.
-    Ok(Db::Postgres(within(PATIENCE, lender.lend()).await?, Pace::Request))
+    Ok(Db::Postgres(within(PATIENCE, lender.lend(purpose)).await?, Pace::Request))
 }
 
 #[cfg(feature = "postgres")]
@@ -345,12 +347,12 @@ impl From<MigrateError> for StoreError {
     }
 }
 
-/// Two for each core, and from 4 to 20: more of them take turns at the same cores, and each of the
-/// database's processes costs it memory.
+/// Two for each core, from 4 to 20, and one for who only reads: more of them take turns at the same cores,
+/// and each of the database's processes costs it memory.
 #[cfg(feature = "postgres")]
 pub(crate) fn connections_for_this_machine() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(2 * cores).unwrap_or(u32::MAX).clamp(4, 20)
+    u32::try_from(2 * cores).unwrap_or(u32::MAX).clamp(4, 20) + 1
 }
 
 /// How long a request waits for a connection or a lock before the answer is 503.

@@ -21,6 +21,9 @@ pub(super) struct Kept {
     /// As many as the pool has connections: who holds one finds a connection that waits here, or one
     /// that the pool has or may open.
     places: Arc<Semaphore>,
+    /// One less, unless there is only one, for who writes: a commit waits for a disk, which now and then
+    /// takes its time, and who only reads does not wait behind as many of them as there are.
+    writers: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -47,14 +50,23 @@ pub(super) struct Taken {
 /// The right to have a connection of [`Kept`].
 pub(super) struct Place {
     kept: Arc<Kept>,
-    /// Given up after what it was for.
-    _permit: OwnedSemaphorePermit,
+    /// Given up after what they were for.
+    _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+}
+
+/// What a connection is wanted for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purpose {
+    Reading,
+    Writing,
 }
 
 impl Kept {
     pub(super) fn new(pool: PgPool) -> Self {
-        let places = Semaphore::new(pool.options().get_max_connections() as usize);
-        Self { pool, places: Arc::new(places), state: Mutex::default() }
+        let connections = pool.options().get_max_connections() as usize;
+        let [places, writers] = [connections, connections.saturating_sub(1).max(1)]
+            .map(|count| Arc::new(Semaphore::new(count)));
+        Self { pool, places, writers, state: Mutex::default() }
     }
 
     pub(super) fn pool(&self) -> &PgPool {
@@ -63,10 +75,13 @@ impl Kept {
 
     /// Takes the connection that was used last, of which the server is the most likely to have its
     /// memory at hand, or one of the pool.
-    pub(super) async fn take(self: &Arc<Self>) -> Result<Taken, StoreError> {
-        let permit = Arc::clone(&self.places).acquire_owned().await;
-        let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
-        let place = Place { kept: Arc::clone(self), _permit: permit };
+    pub(super) async fn take(self: &Arc<Self>, purpose: Purpose) -> Result<Taken, StoreError> {
+        let writer = match purpose {
+            Purpose::Reading => None,
+            Purpose::Writing => Some(permit(&self.writers).await?),
+        };
+        let permits = (permit(&self.places).await?, writer);
+        let place = Place { kept: Arc::clone(self), _permits: permits };
         let waiting = self.lock().waiting.pop();
         if let Some(Waiting { connection, taken, since }) = waiting
             && since.elapsed() < HEARD
@@ -130,6 +145,11 @@ impl Drop for Kept {
             }
         }
     }
+}
+
+async fn permit(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, StoreError> {
+    let permit = Arc::clone(semaphore).acquire_owned().await;
+    Ok(permit.map_err(|_| sqlx::Error::PoolClosed)?)
 }
 
 async fn sweep(kept: Weak<Kept>) {

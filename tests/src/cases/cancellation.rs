@@ -140,7 +140,7 @@ pub(super) fn who_gives_up_while_waiting_leaves_nothing_to_do(apps: &[App]) {
     let hold = "BEGIN; LOCK TABLE auth_users IN ACCESS EXCLUSIVE MODE";
     block_on(sqlx::raw_sql(hold).execute(&mut holder)).expect("nobody else has it");
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let connections = (2 * cores).clamp(4, 20);
+    let connections = (2 * cores).clamp(4, 20) + 1;
     let waiting: Vec<_> = (0..connections)
         .map(|_| {
             let (auth, access) = (tapped.auth.clone(), AccessToken::from(&*tokens.access));
