@@ -1,7 +1,5 @@
 //! A service on a database of its own, whose time is measured by the database itself.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use auth_bench::{Backend, Hasher, PASSWORD, Result, SECRET};
 use auth_core::{Auth, Client, Config, MasterSecret, RefreshToken, SignIn, SignedIn, Store};
 use base64::Engine;
@@ -38,7 +36,9 @@ impl Site {
         let pool = pool.connect_with(options.database(&name)).await?;
         let store = Store::from_postgres(pool.clone()).await?;
         if !there {
-            raw_sql(AssertSqlSafe(filling(users)?)).execute(&pool).await?;
+            let now = "SELECT extract(epoch FROM now())::BIGINT";
+            let now: i64 = sqlx::query_scalar(now).fetch_one(&pool).await?;
+            raw_sql(AssertSqlSafe(filling(users, now))).execute(&pool).await?;
         }
         let config =
             Config::new("http://127.0.0.1")?.sign_ins(u32::MAX).sessions_per_user(1000_u32);
@@ -141,14 +141,12 @@ fn sessions(users: u64) -> u64 {
     users.min(1_000_000)
 }
 
-fn filling(users: u64) -> Result<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+fn filling(users: u64, now: i64) -> String {
     let hash = Hasher::new(Backend::Portable).phc(PASSWORD.as_bytes());
-    Ok(FILL
-        .replace(":users", &users.to_string())
+    FILL.replace(":users", &users.to_string())
         .replace(":sessions", &sessions(users).to_string())
         .replace(":now", &now.to_string())
-        .replace(":password_hash", &format!("'{hash}'")))
+        .replace(":password_hash", &format!("'{hash}'"))
 }
 
 /// The refresh token whose halves are these, in hexadecimal.
