@@ -134,6 +134,7 @@ impl Auth {
     /// long as the load balancers take to notice.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+        self.0.store.drain();
     }
 
     /// Delivers what is due in the outbox, and returns when nothing is left that is due.

@@ -179,6 +179,14 @@ impl Store {
         Ok(Self(Pools::Sqlite { readers, writer }))
     }
 
+    /// Trusts no connection from now on that was not heard of just before.
+    pub(crate) fn drain(&self) {
+        #[cfg(feature = "postgres")]
+        if let Pools::Postgres(Lender::Own(kept)) = &self.0 {
+            kept.drain();
+        }
+    }
+
     /// Begins a unit of work.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(Tx(Connection(match &self.0 {

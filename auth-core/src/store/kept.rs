@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::StoreError;
-use super::patience::HEARD;
+use super::patience::{HEARD, MARGIN, answers};
 
 /// The connections of a store that has a pool to itself, which go from one request to the next.
 ///
@@ -25,6 +26,7 @@ pub(super) struct Kept {
     /// takes its time, and who only reads does not wait behind as many of them as there are.
     writers: Arc<Semaphore>,
     state: Mutex<State>,
+    is_draining: AtomicBool,
 }
 
 #[derive(Default)]
@@ -66,7 +68,7 @@ impl Kept {
         let connections = pool.options().get_max_connections() as usize;
         let [places, writers] = [connections, connections.saturating_sub(1).max(1)]
             .map(|count| Arc::new(Semaphore::new(count)));
-        Self { pool, places, writers, state: Mutex::default() }
+        Self { pool, places, writers, state: Mutex::default(), is_draining: AtomicBool::new(false) }
     }
 
     pub(super) fn pool(&self) -> &PgPool {
@@ -88,7 +90,27 @@ impl Kept {
         {
             return Ok(Taken { connection, since: taken, place });
         }
-        Ok(Taken { connection: self.pool.acquire().await?, since: Instant::now(), place })
+        loop {
+            let mut connection = self.pool.acquire().await?;
+            if !self.is_draining.load(Ordering::Relaxed)
+                || answers(&mut connection, MARGIN).await.is_ok()
+            {
+                return Ok(Taken { connection, since: Instant::now(), place });
+            }
+            drop(connection.detach());
+        }
+    }
+
+    /// Asks for a sign of life from now on: where each worker of a server has a runtime of its own, the
+    /// connections that it opened end with it, while others still answer.
+    pub(super) fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+        let waiting = std::mem::take(&mut self.lock().waiting);
+        if Handle::try_current().is_ok() {
+            drop(waiting);
+        } else {
+            waiting.into_iter().for_each(|one| drop(one.connection.detach()));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -126,7 +148,7 @@ impl Place {
             drop(connection.detach());
             return;
         };
-        if taken.elapsed() > AWAY {
+        if taken.elapsed() > AWAY || self.kept.is_draining.load(Ordering::Relaxed) {
             return;
         }
         let mut state = self.kept.lock();

@@ -98,7 +98,11 @@ async fn comes_to_rest(connection: &mut PgConnection) -> sqlx::Result<bool> {
     }
 }
 
-async fn answers(connection: &mut PgConnection, patience: Duration) -> sqlx::Result<bool> {
+/// Whether the server says anything on a connection.
+pub(super) async fn answers(
+    connection: &mut PgConnection,
+    patience: Duration,
+) -> sqlx::Result<bool> {
     match timeout(patience, connection.ping()).await {
         Ok(pinged) => pinged.map(|()| true),
         Err(_) => Err(unanswered()),
@@ -109,6 +113,6 @@ fn unanswered() -> sqlx::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the database did not answer in time").into()
 }
 
-const MARGIN: Duration = Duration::from_millis(500);
+pub(super) const MARGIN: Duration = Duration::from_millis(500);
 /// For how long a server that has answered needs not be asked whether it is there.
 pub(super) const HEARD: Duration = Duration::from_secs(1);
