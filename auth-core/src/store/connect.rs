@@ -8,7 +8,7 @@ use sqlx::migrate::MigrateError;
 #[cfg(feature = "sqlite")]
 use super::Handle;
 #[cfg(feature = "postgres")]
-use super::kept::Purpose;
+use super::kept::Intent;
 #[cfg(feature = "postgres")]
 use super::lent::Lender;
 #[cfg(feature = "postgres")]
@@ -223,7 +223,7 @@ impl Store {
     pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
         Ok(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(lender) => acquire(lender, Purpose::Reading).await?,
+            Pools::Postgres(lender) => acquire(lender, Intent::Reading).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { readers, .. } => Db::Sqlite(Handle::Alone(readers.acquire().await?)),
         }))
@@ -233,7 +233,7 @@ impl Store {
     pub(crate) async fn write(&self) -> Result<Connection, StoreError> {
         Ok(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(lender) => acquire(lender, Purpose::Writing).await?,
+            Pools::Postgres(lender) => acquire(lender, Intent::Writing).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { writer, .. } => Db::Sqlite(Handle::Alone(writer.acquire().await?)),
         }))
@@ -241,9 +241,9 @@ impl Store {
 }
 
 #[cfg(feature = "postgres")]
-async fn acquire(lender: &Lender, purpose: Purpose) -> Result<Db, StoreError> {
+async fn acquire(lender: &Lender, intent: Intent) -> Result<Db, StoreError> {
     // A pool of the host's may have more patience.
-    Ok(Db::Postgres(within(PATIENCE, lender.lend(purpose)).await?, Pace::Request))
+    Ok(Db::Postgres(within(PATIENCE, lender.lend(intent)).await?, Pace::Request))
 }
 
 #[cfg(feature = "postgres")]

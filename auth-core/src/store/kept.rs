@@ -1,3 +1,4 @@
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -58,7 +59,7 @@ pub(super) struct Place {
 
 /// What a connection is wanted for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Purpose {
+pub(super) enum Intent {
     Reading,
     Writing,
 }
@@ -77,10 +78,10 @@ impl Kept {
 
     /// Takes the connection that was used last, of which the server is the most likely to have its
     /// memory at hand, or one of the pool.
-    pub(super) async fn take(self: &Arc<Self>, purpose: Purpose) -> Result<Taken, StoreError> {
-        let writer = match purpose {
-            Purpose::Reading => None,
-            Purpose::Writing => Some(permit(&self.writers).await?),
+    pub(super) async fn take(self: &Arc<Self>, intent: Intent) -> Result<Taken, StoreError> {
+        let writer = match intent {
+            Intent::Reading => None,
+            Intent::Writing => Some(permit(&self.writers).await?),
         };
         let permits = (permit(&self.places).await?, writer);
         let place = Place { kept: Arc::clone(self), _permits: permits };
@@ -105,12 +106,8 @@ impl Kept {
     /// connections that it opened end with it, while others still answer.
     pub(super) fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
-        let waiting = std::mem::take(&mut self.lock().waiting);
-        if Handle::try_current().is_ok() {
-            drop(waiting);
-        } else {
-            waiting.into_iter().for_each(|one| drop(one.connection.detach()));
-        }
+        let waiting = mem::take(&mut self.lock().waiting);
+        dismiss(waiting);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -148,10 +145,10 @@ impl Place {
             drop(connection.detach());
             return;
         };
+        let mut state = self.kept.lock();
         if taken.elapsed() > AWAY || self.kept.is_draining.load(Ordering::Relaxed) {
             return;
         }
-        let mut state = self.kept.lock();
         state.waiting.push(Waiting { connection, taken, since: Instant::now() });
         if state.sweep.as_ref().is_none_or(JoinHandle::is_finished) {
             state.sweep = Some(runtime.spawn(sweep(Arc::downgrade(&self.kept))));
@@ -161,11 +158,15 @@ impl Place {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        if Handle::try_current().is_err() {
-            for waiting in self.lock().waiting.drain(..) {
-                drop(waiting.connection.detach());
-            }
-        }
+        let waiting = mem::take(&mut self.lock().waiting);
+        dismiss(waiting);
+    }
+}
+
+/// Gives connections back to the pool, or closes them where nobody is there to do it, and sqlx would panic.
+fn dismiss(waiting: Vec<Waiting>) {
+    if Handle::try_current().is_err() {
+        waiting.into_iter().for_each(|one| drop(one.connection.detach()));
     }
 }
 

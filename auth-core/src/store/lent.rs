@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::StoreError;
 use super::connect::PATIENCE;
-use super::kept::{Kept, Place, Purpose, Taken};
+use super::kept::{Intent, Kept, Place, Taken};
 
 /// Where the connections of a store come from.
 #[derive(Clone)]
@@ -33,11 +33,11 @@ impl Lender {
     }
 
     /// Lends a connection for statements that commit by themselves.
-    pub(super) async fn lend(&self, purpose: Purpose) -> Result<Lent, StoreError> {
+    pub(super) async fn lend(&self, intent: Intent) -> Result<Lent, StoreError> {
         let (connection, place) = match self {
             Self::Host(pool) => (pool.acquire().await?, None),
             Self::Own(kept) => {
-                let Taken { connection, since, place } = kept.take(purpose).await?;
+                let Taken { connection, since, place } = kept.take(intent).await?;
                 (connection, Some((place, since)))
             }
         };
@@ -46,7 +46,7 @@ impl Lender {
 
     /// Lends one that a transaction has begun on.
     pub(super) async fn begin(&self, sql: &'static str) -> Result<Lent, StoreError> {
-        let lent = self.lend(Purpose::Writing).await?;
+        let lent = self.lend(Intent::Writing).await?;
         // In a task of its own, which nobody gives up: sqlx rolls nothing back that is given up while it
         // begins, and the next statements would be part of that transaction.
         let begun = tokio::spawn(lent.begin(sql)).await;

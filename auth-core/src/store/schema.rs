@@ -8,7 +8,7 @@ use sqlx::migrate::Migrator;
 
 use super::connect::Pools;
 #[cfg(feature = "postgres")]
-use super::kept::Purpose;
+use super::kept::Intent;
 use super::{Store, StoreError};
 
 /// How the schema of a database stands to this version of the crate.
@@ -77,7 +77,7 @@ impl Store {
         let applied = match &self.0 {
             #[cfg(feature = "postgres")]
             Pools::Postgres(lender) => {
-                let mut lent = lender.lend(Purpose::Reading).await?;
+                let mut lent = lender.lend(Intent::Reading).await?;
                 let sql = "SELECT to_regclass('_auth_migrations') IS NOT NULL";
                 match sqlx::query_scalar(sql).fetch_one(lent.connection()).await? {
                     true => sqlx::query_as(APPLIED).fetch_all(lent.connection()).await?,
@@ -100,7 +100,7 @@ impl Store {
             schema.oldest = match &self.0 {
                 #[cfg(feature = "postgres")]
                 Pools::Postgres(lender) => {
-                    let mut lent = lender.lend(Purpose::Reading).await?;
+                    let mut lent = lender.lend(Intent::Reading).await?;
                     sqlx::query_scalar(sql).fetch_optional(lent.connection()).await?
                 }
                 #[cfg(feature = "sqlite")]
