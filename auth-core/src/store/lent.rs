@@ -86,6 +86,13 @@ impl Lent {
         self.connection.as_mut().expect("it is there until it is dropped")
     }
 
+    /// Whether a transaction is open on it.
+    pub(super) fn is_open(&self) -> bool {
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| PgTransactionManager::get_transaction_depth(connection) > 0)
+    }
+
     /// Says that the server has answered everything that it was asked.
     pub(super) fn answered(&mut self) {
         self.is_answered = true;
@@ -108,8 +115,8 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        let is_open = self.is_open();
         let Some(mut connection) = self.connection.take() else { return };
-        let is_open = PgTransactionManager::get_transaction_depth(&connection) > 0;
         if let (Some((place, since)), true, false) = (&self.place, self.is_answered, is_open) {
             return place.keep(connection, *since);
         }

@@ -23,19 +23,20 @@ impl Waiting {
 
 /// One statement for one subject, and one for two: all of them are counted, or none.
 macro_rules! count {
-    ($subjects:literal $(, $more:literal)?) => {
+    ($subjects:literal, $more:literal, $commit:literal) => {
         concat!(
             "INSERT INTO auth_limits (subject, count, free, grows, resets_at, blocked_until, told)
              SELECT subject, 1, free, grows, resets_at, blocked_until, 0 FROM (
                  SELECT CAST($5 AS TEXT) AS subject, CAST($6 AS BIGINT) AS free,
                         CAST($7 AS BIGINT) AS grows, CAST($8 AS BIGINT) AS resets_at,
                         CAST($9 AS BIGINT) AS blocked_until",
-            $($more,)?
+            $more,
             ") AS attempt
              WHERE NOT EXISTS (SELECT 1 FROM auth_limits waiting
                                WHERE waiting.subject IN (", $subjects, ")
-                                 AND waiting.blocked_until > CAST($1 AS BIGINT))
-             ON CONFLICT (subject) DO UPDATE SET
+                                 AND waiting.blocked_until > CAST($1 AS BIGINT))",
+            $commit,
+            " ON CONFLICT (subject) DO UPDATE SET
                  count = CASE WHEN auth_limits.resets_at <= CAST($1 AS BIGINT) THEN 1
                               ELSE auth_limits.count + 1 END,
                  free = excluded.free,
@@ -58,12 +59,31 @@ macro_rules! count {
     };
 }
 
-const COUNT_ONE: &str = count!("$5");
-const COUNT_TWO: &str = count!(
-    "$5, $10",
-    " UNION ALL SELECT CAST($10 AS TEXT), CAST($11 AS BIGINT), CAST($12 AS BIGINT),
-                       CAST($13 AS BIGINT), CAST($14 AS BIGINT)"
-);
+macro_rules! count_one {
+    ($commit:literal) => {
+        count!("$5", "", $commit)
+    };
+}
+
+macro_rules! count_two {
+    ($commit:literal) => {
+        count!(
+            "$5, $10",
+            " UNION ALL SELECT CAST($10 AS TEXT), CAST($11 AS BIGINT), CAST($12 AS BIGINT),
+                               CAST($13 AS BIGINT), CAST($14 AS BIGINT)",
+            $commit
+        )
+    };
+}
+
+/// Postgres acknowledges the statement before it is on disk, for that statement alone. If the server
+/// crashes, what was counted within its last moments is forgotten; nobody waits for a disk before their
+/// password is looked at.
+macro_rules! soon {
+    ($count:ident) => {
+        $count!(" AND set_config('synchronous_commit', 'off', TRUE) = 'off'")
+    };
+}
 
 /// Rows are locked in the order in which [`count!`] does it: whoever waits for another has not what that
 /// one waits for. A `DELETE` would take them as the index has them.
@@ -101,28 +121,36 @@ const MARK_AND_FORGET_FOUR: &str = mark!("$6", "$7", "$8", "$9");
 impl Connection {
     /// Counts an attempt of one or two subjects before anybody looks whether it succeeds, and returns
     /// whether it may go on: none of them has to wait.
+    ///
+    /// Not for a transaction: all of that would be acknowledged before it is on disk.
     pub(crate) async fn count_limited(
         &mut self,
         attempts: &[(String, Begun)],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = if attempts.len() == 1 { COUNT_ONE } else { COUNT_TWO };
-        let counted = on!(self, |db| {
-            let mut counting = query(sql)
-                .bind(now.micros())
-                .bind(DOUBLINGS)
-                .bind(micros(LONGEST_WAIT))
-                .bind(micros(FIRST_WAIT));
-            for (subject, begun) in attempts {
-                counting = counting
-                    .bind(subject)
-                    .bind(begun.free)
-                    .bind(i64::from(begun.grows))
-                    .bind(begun.resets_at.micros())
-                    .bind(begun.blocked_until.map_or(0, Timestamp::micros));
-            }
-            counting.execute(db).await?.rows_affected()
-        });
+        debug_assert!(self.stands_alone(), "what is counted would hurry a transaction along");
+        let is_one = attempts.len() == 1;
+        let counted = on!(
+            self,
+            |db, sql| {
+                let mut counting = query(sql)
+                    .bind(now.micros())
+                    .bind(DOUBLINGS)
+                    .bind(micros(LONGEST_WAIT))
+                    .bind(micros(FIRST_WAIT));
+                for (subject, begun) in attempts {
+                    counting = counting
+                        .bind(subject)
+                        .bind(begun.free)
+                        .bind(i64::from(begun.grows))
+                        .bind(begun.resets_at.micros())
+                        .bind(begun.blocked_until.map_or(0, Timestamp::micros));
+                }
+                counting.execute(db).await?.rows_affected()
+            },
+            postgres: if is_one { soon!(count_one) } else { soon!(count_two) },
+            sqlite: if is_one { count_one!("") } else { count_two!("") }
+        );
         // Of two that raced, the statement may have counted one: that one was an attempt too many.
         Ok(usize::try_from(counted) == Ok(attempts.len()))
     }

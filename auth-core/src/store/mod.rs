@@ -105,6 +105,16 @@ impl Connection {
         });
         Ok(())
     }
+
+    /// Whether no transaction is open on it.
+    pub(crate) fn stands_alone(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            Db::Postgres(lent, _) => !lent.is_open(),
+            #[cfg(feature = "sqlite")]
+            Db::Sqlite(handle) => matches!(handle, Handle::Alone(_)),
+        }
+    }
 }
 
 impl Tx {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use auth_core::Store;
 use serde_json::json;
 use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 
 use super::counting::tally;
 use crate::adapters::block_on;
@@ -105,6 +106,48 @@ pub(super) fn attempts_are_counted_and_forgotten_in_one_order(apps: &[App]) {
     for pair in locked.chunks(2) {
         assert_eq!(pair, ["wrong_passwords_from", "wrong_passwords"], "{locked:?}");
     }
+}
+
+/// A crash of the server may forget attempts of its last moments, and nothing else that was acknowledged.
+pub(super) fn nothing_but_what_is_counted_is_acknowledged_before_it_is_on_disk(apps: &[App]) {
+    if apps[0].kind == StoreKind::Sqlite {
+        // Each of its commits is on disk.
+        return;
+    }
+    let store = block_on(async {
+        let options: PgConnectOptions = apps[0].service_url().parse().expect("it is a URL");
+        // As it is where nobody says otherwise, which those do who test.
+        let options = options.options([("synchronous_commit", "on")]);
+        let pool = Store::postgres_pool_options().connect_with(options).await;
+        Store::from_postgres(pool.expect("Postgres answers")).await.expect("the schema is there")
+    });
+    let app = &apps[0].beside_on(store, App::config(), |builder| builder);
+    app.execute("CREATE TABLE app_committed (what TEXT, early BOOLEAN)");
+    app.execute(
+        "CREATE FUNCTION app_note() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER AS $$
+         BEGIN
+             INSERT INTO public.app_committed
+             VALUES (TG_TABLE_NAME, current_setting('synchronous_commit') = 'off');
+             RETURN NULL;
+         END $$",
+    );
+    for table in ["auth_events", "auth_limits", "auth_sessions", "auth_users"] {
+        app.execute(&format!(
+            "CREATE TRIGGER app_note AFTER INSERT OR UPDATE ON {table}
+             FOR EACH ROW EXECUTE FUNCTION app_note()",
+        ));
+    }
+
+    let person = app.user();
+    let wrong = json!({ "email": person.email, "password": "none of theirs" });
+    assert_eq!(app.post("/sign-in", wrong).status, 401);
+    app.sign_in(&person);
+    let sql = "SELECT DISTINCT what || CASE WHEN early THEN ' early' ELSE '' END FROM app_committed
+               ORDER BY 1";
+    let committed: Vec<_> = app.texts(sql).into_iter().flatten().collect();
+    let expected =
+        ["auth_events", "auth_limits", "auth_limits early", "auth_sessions", "auth_users"];
+    assert_eq!(committed, expected);
 }
 
 /// Whether 32 requests at once are all answered with anything but that the service is overtaxed.

@@ -472,6 +472,7 @@ pub const COMPARISONS: &[Comparison] = table![
         one_or_two_do_for_everything_at_once,
         the_next_request_has_what_the_last_one_had,
         attempts_are_counted_and_forgotten_in_one_order,
+        nothing_but_what_is_counted_is_acknowledged_before_it_is_on_disk,
     },
     deadlines::{
         what_takes_too_long_is_answered_in_time,
