@@ -176,6 +176,27 @@ pub(super) fn disabling_ends_everything_and_enabling_revives_nothing(apps: &[App
     assert_eq!(own, expected.map(|kind| format!("operator:ada {kind}")));
 }
 
+pub(super) fn nobody_writes_to_the_disabled(apps: &[App]) {
+    let app = &apps[0];
+    let (person, owner) = (app.user(), app.user());
+    let tokens = app.sign_in(&person);
+    let id = id_of(app, &owner);
+    block_on(operator(app).disable(id)).expect("there is such a user");
+    app.mails();
+    let recorded = events(app, id);
+    let email = json!({ "email": owner.email });
+    let replies = [
+        app.post("/sign-up", json!({ "email": owner.email, "password": OTHER_PASSWORD })),
+        app.post("/send-activation-email", email.clone()),
+        app.post("/request-password-reset", email),
+        app.post_as(&tokens.access, "/change-email", json!({ "new_email": owner.email })),
+    ];
+    assert!(replies.iter().all(|reply| reply.status == 202), "{replies:?}");
+    let told: Vec<_> = app.mails().into_iter().map(|mail| (mail.kind, mail.to)).collect();
+    assert_eq!(told, [(MessageKind::EmailChangeRequested, person.email)]);
+    assert_eq!(events(app, id), recorded);
+}
+
 pub(super) fn sessions_end_at_a_word(apps: &[App]) {
     let app = &apps[0];
     let (ada, grace) = (app.user(), app.user());

@@ -76,6 +76,30 @@ pub(super) fn a_newer_link_prolongs_the_hold_whatever_the_address(app: &App) {
     assert_eq!(app.sign_in(&pending).body["user"]["username"], "free");
 }
 
+/// Whoever could keep a name without a link that is good for it could keep it for ever.
+pub(super) fn nothing_but_a_link_prolongs_the_hold(app: &App) {
+    let reset =
+        |person: &Person| app.post("/request-password-reset", json!({ "email": person.email }));
+    let link =
+        |person: &Person| app.post("/send-activation-email", json!({ "email": person.email }));
+    let free = |name: &str| sign_up(app, &app.stranger(), name).status;
+    let (resetting, flooding) = (app.stranger(), app.stranger());
+    for (person, name) in [(&resetting, "plum"), (&flooding, "pear")] {
+        assert_eq!(sign_up(app, person, name).status, 202);
+    }
+    for _ in 0..5 {
+        assert_eq!(link(&flooding).status, 202);
+    }
+    app.clock.advance(Duration::from_secs(30 * 60));
+    // No mail any more within this hour.
+    assert_eq!(link(&flooding).status, 202);
+    app.clock.advance(DAY - Duration::from_secs(30 * 60 + 1));
+    assert_eq!((free("plum"), free("pear")), (409, 409));
+    assert_eq!(reset(&resetting).status, 202);
+    app.clock.advance(Duration::from_secs(1));
+    assert_eq!((free("plum"), free("pear")), (202, 202));
+}
+
 pub(super) fn an_address_holds_the_latest_it_asked_for(app: &App) {
     let (person, other) = (app.stranger(), app.stranger());
     let ask = |person: &Person, username: &str| {
