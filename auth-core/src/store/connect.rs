@@ -62,6 +62,10 @@ impl Store {
             ("statement_timeout", "2s"),
             ("lock_timeout", "2s"),
             ("idle_in_transaction_session_timeout", "30s"),
+            // What is planned once for each connection is planned for tables that will be large, even
+            // while they are empty: each statement has its index.
+            ("enable_seqscan", "off"),
+            ("jit", "off"),
         ]);
         let options = pool_options().max_connections(connections);
         Ok(Self(Pools::Postgres(Lender::own(options.connect_with(server).await?))))

@@ -558,7 +558,10 @@ pub const COMPARISONS: &[Comparison] = table![
         a_commit_elsewhere_wakes_a_courier,
     },
     overload::{who_is_turned_away_learns_nothing},
-    plans::{each_statement_finds_what_it_asks_for_by_an_index},
+    plans::{
+        each_statement_finds_what_it_asks_for_by_an_index,
+        what_is_planned_for_little_is_good_for_much,
+    },
     races_operators::{
         no_session_outlives_a_disabling,
         signing_everybody_out_stands_in_nobodys_way,

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use auth_core::{MessageQuery, MessageState};
-use serde_json::Value;
+use auth_core::{MessageQuery, MessageState, Store};
+use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -19,7 +20,7 @@ use super::{
 use crate::adapters::block_on;
 use crate::namespace::Namespace;
 use crate::wiretap::Trip;
-use crate::{Adapter, App, StoreKind};
+use crate::{Adapter, App, Request, StoreKind};
 
 pub(super) fn each_statement_finds_what_it_asks_for_by_an_index(apps: &[App]) {
     if apps[0].kind == StoreKind::Sqlite {
@@ -48,6 +49,40 @@ pub(super) fn each_statement_finds_what_it_asks_for_by_an_index(apps: &[App]) {
     let sqlite = App::start(apps[0].adapter, StoreKind::Sqlite);
     let faults = block_on(faults_on_sqlite(&sqlite, &heard));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// A connection plans a statement once, maybe while there is nothing yet to be found.
+pub(super) fn what_is_planned_for_little_is_good_for_much(apps: &[App]) {
+    if apps[0].kind == StoreKind::Sqlite {
+        // It plans without a look at what there is.
+        return;
+    }
+    let store = block_on(Store::postgres(apps[0].service_url())).expect("Postgres answers");
+    let app = apps[0].beside_on(store, App::config(), |builder| builder);
+    let person = app.user();
+    for _ in 0..PLANNED_ONCE {
+        let wrong = json!({ "email": person.email, "password": "none of theirs" });
+        app.post("/sign-in", wrong);
+        let tokens = app.sign_in(&person);
+        let user = Request::get("/private").of_host().bearer(&tokens.access);
+        assert_eq!(app.send(&user).status, 200);
+        app.post("/access", json!({ "refresh_token": tokens.refresh }));
+        app.post("/sign-out", json!({ "refresh_token": tokens.refresh }));
+    }
+    // Connections tell what they did once in a while.
+    let read = |how: &str, table: &str| {
+        let sql = format!("SELECT {how}::text FROM pg_stat_user_tables WHERE relname = '{table}'");
+        let count = app.texts(&sql).into_iter().flatten().next();
+        count.and_then(|count| count.parse::<usize>().ok()).unwrap_or_default()
+    };
+    for table in ["auth_limits", "auth_sessions", "auth_users"] {
+        let begun = Instant::now();
+        while read("idx_scan", table) + read("seq_scan", table) < PLANNED_ONCE {
+            assert!(begun.elapsed() < Duration::from_secs(10), "nobody looks at {table}");
+            thread::yield_now();
+        }
+        assert_eq!(read("seq_scan", table), 0, "{table}");
+    }
 }
 
 /// A statement, and the types of its parameters.
@@ -328,6 +363,8 @@ fn in_one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// From the sixth time on, Postgres may use one plan for all that it is asked.
+const PLANNED_ONCE: usize = 8;
 /// How many users and sessions there are.
 const MANY: &str = "30000";
 /// What SQLite does not understand: each engine is told it in its own words, or Postgres alone.
