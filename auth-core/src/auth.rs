@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::Instrument;
 
@@ -290,7 +290,8 @@ impl Unit<'_> {
         let Inner { clock, random, last_event, .. } = &*self.auth.0;
         let Origin { actor, client } = &self.origin;
         let id = {
-            let mut last = last_event.lock().expect("no panic while held");
+            // Where a host's clock or source of randomness panics, nothing is left half done.
+            let mut last = last_event.lock().unwrap_or_else(PoisonError::into_inner);
             let next = EventId::after(*last, &**clock, &**random);
             *last.insert(next)
         };

@@ -44,6 +44,19 @@ impl Store {
         Ok(Self::migrated_postgres(url, connections_for_this_machine()).await?.0)
     }
 
+    /// The same, with up to so many connections; from three on, one of them is left to who only reads.
+    ///
+    /// # Errors
+    ///
+    /// If `url` is none, or the database cannot be reached or migrated.
+    #[cfg(feature = "postgres")]
+    pub async fn postgres_with_connections(
+        url: &str,
+        connections: std::num::NonZeroU32,
+    ) -> Result<Self, StoreError> {
+        Ok(Self::migrated_postgres(url, connections.get()).await?.0)
+    }
+
     /// The same, with how many migrations it took.
     #[cfg(feature = "postgres")]
     pub(crate) async fn migrated_postgres(
@@ -195,7 +208,7 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(Tx(Connection(match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(lender) => begin(lender, Pace::Request).await?,
+            Pools::Postgres(lender) => begin(lender, Intent::Writing, Pace::Request).await?,
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { writer, .. } => {
                 Db::Sqlite(Handle::Tx(writer.begin_with("BEGIN IMMEDIATE").await?))
@@ -207,7 +220,9 @@ impl Store {
     pub(crate) async fn begin_job(&self) -> Result<Tx, StoreError> {
         match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(lender) => Ok(Tx(Connection(begin(lender, Pace::Job).await?))),
+            Pools::Postgres(lender) => {
+                Ok(Tx(Connection(begin(lender, Intent::Writing, Pace::Job).await?)))
+            }
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { .. } => self.begin().await,
         }
@@ -217,7 +232,9 @@ impl Store {
     pub(crate) async fn read_job(&self) -> Result<Connection, StoreError> {
         match &self.0 {
             #[cfg(feature = "postgres")]
-            Pools::Postgres(lender) => Ok(Connection(begin(lender, Pace::Job).await?)),
+            Pools::Postgres(lender) => {
+                Ok(Connection(begin(lender, Intent::Reading, Pace::Job).await?))
+            }
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { .. } => self.read().await,
         }
@@ -251,8 +268,8 @@ async fn acquire(lender: &Lender, intent: Intent) -> Result<Db, StoreError> {
 }
 
 #[cfg(feature = "postgres")]
-async fn begin(lender: &Lender, pace: Pace) -> Result<Db, StoreError> {
-    Ok(Db::Postgres(within(PATIENCE, lender.begin(pace.begin())).await?, pace))
+async fn begin(lender: &Lender, intent: Intent, pace: Pace) -> Result<Db, StoreError> {
+    Ok(Db::Postgres(within(PATIENCE, lender.begin(intent, pace.begin())).await?, pace))
 }
 
 /// Whether the URL is of a database that ends with the process.

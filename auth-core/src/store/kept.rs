@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::StoreError;
-use super::patience::{HEARD, MARGIN, answers};
+use super::patience::{HEARD, MARGIN, answers, give_back};
 
 /// The connections of a store that has a pool to itself, which go from one request to the next.
 ///
@@ -23,7 +23,7 @@ pub(super) struct Kept {
     /// As many as the pool has connections: who holds one finds a connection that waits here, or one
     /// that the pool has or may open.
     places: Arc<Semaphore>,
-    /// One less, unless there is only one, for who writes: a commit waits for a disk, which now and then
+    /// One less, if there are more than two, for who writes: a commit waits for a disk, which now and then
     /// takes its time, and who only reads does not wait behind as many of them as there are.
     writers: Arc<Semaphore>,
     state: Mutex<State>,
@@ -67,8 +67,8 @@ pub(super) enum Intent {
 impl Kept {
     pub(super) fn new(pool: PgPool) -> Self {
         let connections = pool.options().get_max_connections() as usize;
-        let [places, writers] = [connections, connections.saturating_sub(1).max(1)]
-            .map(|count| Arc::new(Semaphore::new(count)));
+        let writers = if connections > 2 { connections - 1 } else { connections };
+        let [places, writers] = [connections, writers].map(|count| Arc::new(Semaphore::new(count)));
         Self { pool, places, writers, state: Mutex::default(), is_draining: AtomicBool::new(false) }
     }
 
@@ -86,10 +86,11 @@ impl Kept {
         let permits = (permit(&self.places).await?, writer);
         let place = Place { kept: Arc::clone(self), _permits: permits };
         let waiting = self.lock().waiting.pop();
-        if let Some(Waiting { connection, taken, since }) = waiting
-            && since.elapsed() < HEARD
-        {
-            return Ok(Taken { connection, since: taken, place });
+        if let Some(Waiting { mut connection, taken, since }) = waiting {
+            if since.elapsed() < HEARD || answers(&mut connection, MARGIN).await.is_ok() {
+                return Ok(Taken { connection, since: taken, place });
+            }
+            drop(connection.detach());
         }
         loop {
             let mut connection = self.pool.acquire().await?;
@@ -106,8 +107,12 @@ impl Kept {
     /// connections that it opened end with it, while others still answer.
     pub(super) fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
+        self.dismiss();
+    }
+
+    fn dismiss(&self) {
         let waiting = mem::take(&mut self.lock().waiting);
-        dismiss(waiting);
+        waiting.into_iter().for_each(|one| give_back(one.connection, true, ()));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -118,7 +123,8 @@ impl Kept {
     /// Gives back what has waited for too long, and says whether something still waits.
     fn sweep(&self) -> bool {
         let mut state = self.lock();
-        let (late, waiting) = state.waiting.drain(..).partition(|one| one.since.elapsed() >= HEARD);
+        let (late, waiting): (Vec<_>, _) =
+            state.waiting.drain(..).partition(|one| one.since.elapsed() >= HEARD);
         state.waiting = waiting;
         let goes_on = !state.waiting.is_empty();
         if !goes_on {
@@ -126,7 +132,7 @@ impl Kept {
             state.sweep = None;
         }
         drop(state);
-        drop::<Vec<_>>(late);
+        late.into_iter().for_each(|one| give_back(one.connection, true, ()));
         goes_on
     }
 }
@@ -139,15 +145,15 @@ impl Place {
     ///
     /// The server must have answered all that it was asked on it, or one request would read what is
     /// another's; and no transaction may be open.
-    pub(super) fn keep(&self, connection: PoolConnection<Postgres>, taken: Instant) {
+    pub(super) fn keep(self, connection: PoolConnection<Postgres>, taken: Instant) {
         let Ok(runtime) = Handle::try_current() else {
-            // Nobody is there to give it back later, and sqlx would panic.
-            drop(connection.detach());
-            return;
+            // Nobody is there to give it back later.
+            return give_back(connection, true, self);
         };
         let mut state = self.kept.lock();
         if taken.elapsed() > AWAY || self.kept.is_draining.load(Ordering::Relaxed) {
-            return;
+            drop(state);
+            return give_back(connection, true, self);
         }
         state.waiting.push(Waiting { connection, taken, since: Instant::now() });
         if state.sweep.as_ref().is_none_or(JoinHandle::is_finished) {
@@ -158,15 +164,7 @@ impl Place {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        let waiting = mem::take(&mut self.lock().waiting);
-        dismiss(waiting);
-    }
-}
-
-/// Gives connections back to the pool, or closes them where nobody is there to do it, and sqlx would panic.
-fn dismiss(waiting: Vec<Waiting>) {
-    if Handle::try_current().is_err() {
-        waiting.into_iter().for_each(|one| drop(one.connection.detach()));
+        self.dismiss();
     }
 }
 

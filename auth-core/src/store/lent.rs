@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::StoreError;
 use super::connect::PATIENCE;
 use super::kept::{Intent, Kept, Place, Taken};
+use super::patience::give_back;
 
 /// Where the connections of a store come from.
 #[derive(Clone)]
@@ -45,8 +46,12 @@ impl Lender {
     }
 
     /// Lends one that a transaction has begun on.
-    pub(super) async fn begin(&self, sql: &'static str) -> Result<Lent, StoreError> {
-        let lent = self.lend(Intent::Writing).await?;
+    pub(super) async fn begin(
+        &self,
+        intent: Intent,
+        sql: &'static str,
+    ) -> Result<Lent, StoreError> {
+        let lent = self.lend(intent).await?;
         // In a task of its own, which nobody gives up: sqlx rolls nothing back that is given up while it
         // begins, and the next statements would be part of that transaction.
         let begun = tokio::spawn(lent.begin(sql)).await;
@@ -117,30 +122,18 @@ impl Drop for Lent {
     fn drop(&mut self) {
         let is_open = self.is_open();
         let Some(mut connection) = self.connection.take() else { return };
-        if let (Some((place, since)), true, false) = (&self.place, self.is_answered, is_open) {
-            return place.keep(connection, *since);
-        }
-        let at_rest = self.is_answered || is_open;
-        while PgTransactionManager::get_transaction_depth(&connection) > 0 {
-            // It is sent with the next round trip, which is the last before another has it.
-            PgTransactionManager::start_rollback(&mut connection);
-        }
-        // Without a runtime, sqlx says what is wrong.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let returned = AT_REST.scope(at_rest, connection.return_to_pool());
-            runtime.spawn(timeout(PATIENCE, returned));
+        match self.place.take() {
+            Some((place, since)) if self.is_answered && !is_open => place.keep(connection, since),
+            place => {
+                while PgTransactionManager::get_transaction_depth(&connection) > 0 {
+                    // It is sent with the next round trip, which is the last before another has it.
+                    PgTransactionManager::start_rollback(&mut connection);
+                }
+                give_back(connection, self.is_answered || is_open, place);
+            }
         }
     }
 }
 
 const NOT_OURS: &str =
     "a statement of the host's has ended the transaction, or left another open in it";
-
-/// Whether the pool need not see to the connection that it is given back.
-pub(super) fn is_at_rest() -> bool {
-    AT_REST.try_with(|at_rest| *at_rest).unwrap_or_default()
-}
-
-tokio::task_local! {
-    static AT_REST: bool;
-}

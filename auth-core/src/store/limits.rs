@@ -21,7 +21,7 @@ impl Waiting {
     }
 }
 
-/// One statement for one subject, and one for two: all of them are counted, or none.
+/// One statement for one subject, and one for two: unless others race it, all of them are counted or none.
 macro_rules! count {
     ($subjects:literal, $more:literal, $commit:literal) => {
         concat!(
@@ -77,8 +77,8 @@ macro_rules! count_two {
 }
 
 /// Postgres acknowledges the statement before it is on disk, for that statement alone. If the server
-/// crashes, what was counted within its last moments is forgotten; nobody waits for a disk before their
-/// password is looked at.
+/// crashes, what was counted within its last moments is forgotten, as what had not reached a replica is
+/// that takes its place; nobody waits for a disk before their password is looked at.
 macro_rules! soon {
     ($count:ident) => {
         $count!(" AND set_config('synchronous_commit', 'off', TRUE) = 'off'")
@@ -121,14 +121,15 @@ const MARK_AND_FORGET_FOUR: &str = mark!("$6", "$7", "$8", "$9");
 impl Connection {
     /// Counts an attempt of one or two subjects before anybody looks whether it succeeds, and returns
     /// whether it may go on: none of them has to wait.
-    ///
-    /// Not for a transaction: all of that would be acknowledged before it is on disk.
     pub(crate) async fn count_limited(
         &mut self,
         attempts: &[(String, Begun)],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        debug_assert!(self.stands_alone(), "what is counted would hurry a transaction along");
+        assert!(
+            self.stands_alone(),
+            "all of a transaction would be acknowledged before it is on disk"
+        );
         let is_one = attempts.len() == 1;
         let counted = on!(
             self,

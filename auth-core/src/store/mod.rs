@@ -61,7 +61,7 @@ pub(crate) use two_factor::{EnrolmentRow, NewChallenge};
 pub(crate) use user_details::UserFilter;
 pub(crate) use users::{Addressee, NewUser};
 
-/// A connection; statements stand alone unless a [`Tx`] owns it.
+/// A connection; statements stand alone unless a [`Tx`] owns it, or a job reads with it.
 pub(crate) struct Connection(Db);
 
 /// A unit of work on the database: all of it happens, or nothing. Dropping it rolls back.

@@ -7,14 +7,14 @@
 use std::io;
 use std::time::Duration;
 
-use sqlx::Connection;
-use sqlx::pool::PoolConnectionMetadata;
+use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::{Connection, Postgres};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::StoreError;
 use super::connect::PATIENCE;
-use super::lent::is_at_rest;
 
 /// How long the statements of a connection may take.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ impl Pace {
             Self::Job => {
                 "BEGIN; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'; \
                  SET LOCAL idle_in_transaction_session_timeout = '30s'; \
-                 SET LOCAL plan_cache_mode = force_custom_plan"
+                 SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = on"
             }
             Self::Request => {
                 "BEGIN; SET LOCAL statement_timeout = '2s'; SET LOCAL lock_timeout = '2s'; \
@@ -79,11 +79,31 @@ pub(super) fn pool_options() -> PgPoolOptions {
             })
         })
         .after_release(|connection, _| {
-            let at_rest = is_at_rest();
+            let at_rest = AT_REST.try_with(|at_rest| *at_rest).unwrap_or_default();
             Box::pin(
                 async move { if at_rest { Ok(true) } else { comes_to_rest(connection).await } },
             )
         })
+}
+
+/// Gives a connection back to its pool, within the patience or not at all, and `held` up after that; what
+/// is at rest the pool need not see to.
+pub(super) fn give_back(
+    mut connection: PoolConnection<Postgres>,
+    at_rest: bool,
+    held: impl Send + 'static,
+) {
+    let Ok(runtime) = Handle::try_current() else {
+        // Nobody is there to do it, and sqlx would panic.
+        drop(connection.detach());
+        return;
+    };
+    let returned = AT_REST.scope(at_rest, connection.return_to_pool());
+    runtime.spawn(async move {
+        // Who gives up on it closes it.
+        let _ = timeout(PATIENCE, returned).await;
+        drop(held);
+    });
 }
 
 /// Reads what is still to come, so that the next who takes the connection does not, and ends the
@@ -111,6 +131,10 @@ pub(super) async fn answers(
 
 fn unanswered() -> sqlx::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the database did not answer in time").into()
+}
+
+tokio::task_local! {
+    static AT_REST: bool;
 }
 
 pub(super) const MARGIN: Duration = Duration::from_millis(500);

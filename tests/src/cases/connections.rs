@@ -1,12 +1,13 @@
 //! Few connections to the database are slow, and no more than that.
 
+use std::num::NonZeroU32;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use auth_core::Store;
+use auth_core::{MessageQuery, Store, StoreError};
 use serde_json::json;
-use sqlx::ConnectOptions;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection};
 
 use super::counting::tally;
 use crate::adapters::block_on;
@@ -19,22 +20,65 @@ pub(super) fn one_or_two_do_for_everything_at_once(apps: &[App]) {
         // Its one writer is a pool of one in every trial.
         return;
     }
+    let url = apps[0].service_url();
     for connections in [1, 2] {
-        let store = block_on(async {
+        let of_a_host = block_on(async {
             let pool = Store::postgres_pool_options().max_connections(connections);
-            let pool = pool.connect(apps[0].service_url()).await.expect("Postgres answers");
-            Store::from_postgres(pool).await.expect("the schema is there")
+            let pool = pool.connect(url).await.expect("Postgres answers");
+            Store::from_postgres(pool).await
         });
-        let app = apps[0].beside_on(store, App::config(), |builder| builder);
-        let background = block_on(async { app.auth.start() });
-        // A busy machine may keep one waiting for too long; a deadlock does so every time.
-        let answered = (0..4).any(|_| {
-            let replies = [request_by_password, request_by_token].map(|kind| storm(&app, kind));
-            replies.iter().all(|served| *served)
-        });
-        assert!(answered, "{connections} connections do not do");
-        block_on(background.stop());
+        for store in [of_a_host, own(url, connections)] {
+            let store = store.expect("the schema is there");
+            let app = apps[0].beside_on(store, App::config(), |builder| builder);
+            let background = block_on(async { app.auth.start() });
+            // A busy machine may keep one waiting for too long; a deadlock does so every time.
+            let answered = (0..4).any(|_| {
+                let replies = [request_by_password, request_by_token].map(|kind| storm(&app, kind));
+                replies.iter().all(|served| *served)
+            });
+            assert!(answered, "{connections} connections do not do");
+            block_on(background.stop());
+        }
     }
+}
+
+/// Nobody waits for a job, which may take its time; of two connections it has one.
+pub(super) fn a_job_that_reads_keeps_nobody_from_writing(apps: &[App]) {
+    if apps[0].kind == StoreKind::Sqlite {
+        // Who reads has connections of their own.
+        return;
+    }
+    let store = own(apps[0].service_url(), 2).expect("the schema is there");
+    let app = apps[0].beside_on(store, App::config(), |builder| builder);
+    let person = app.user();
+    let mut holder = block_on(PgConnection::connect(app.database_url())).expect("it answers");
+    // A busy machine may be slower than a job is patient.
+    let kept_on = (0..4).any(|_| {
+        let hold = "BEGIN; LOCK TABLE auth_messages IN ACCESS EXCLUSIVE MODE";
+        block_on(sqlx::raw_sql(hold).execute(&mut holder)).expect("nobody else has it");
+        let kept_on = thread::scope(|scope| {
+            let job = scope.spawn(|| block_on(app.auth.messages(&MessageQuery::new())));
+            let waits = "SELECT 1::text FROM pg_locks
+                         WHERE NOT granted AND relation = 'auth_messages'::regclass";
+            while app.texts(waits).is_empty() && !job.is_finished() {
+                thread::yield_now();
+            }
+            app.sign_in(&person);
+            let kept_on = !job.is_finished();
+            block_on(sqlx::raw_sql("ROLLBACK").execute(&mut holder)).expect("it answers");
+            // Whether it was in time or not.
+            let _ = job.join().expect("it does not panic");
+            kept_on
+        });
+        kept_on
+    });
+    assert!(kept_on, "it waited for the job");
+    block_on(holder.close()).expect("it answers");
+}
+
+fn own(url: &str, connections: u32) -> Result<Store, StoreError> {
+    let connections = NonZeroU32::new(connections).expect("there is one");
+    block_on(Store::postgres_with_connections(url, connections))
 }
 
 /// A sign of life would be every other question, and the pool asks for it when it has the connection
