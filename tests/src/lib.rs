@@ -4,9 +4,10 @@
 //! `conformance.rs`, one trial per adapter, store and case. Every trial has a real socket, a clock
 //! that only it moves, and a database of its own. `tests/run` starts what the suite needs.
 //!
-//! To add a case, write a function in the file of its flow under `cases` and name it in the table
-//! of `cases/mod.rs`. What only a browser can tell is a case under `cases/browser`: it runs in a real
-//! one, on every adapter and on SQLite; `browser/mod.rs` shows how.
+//! To add a case, write a function in the file of its flow under `cases` and name it in the table of
+//! `cases/each_adapter.rs`, or of `cases/comparisons.rs` if all adapters are to be side by side, or one
+//! will do. What only a browser can tell is a case under `cases/browser`: it runs in a real one, on
+//! every adapter and on SQLite; `browser/mod.rs` shows how.
 
 #![expect(clippy::must_use_candidate, reason = "a request is sent for what it causes, too")]
 

@@ -56,7 +56,7 @@ pub(super) fn a_job_that_reads_keeps_nobody_from_writing(apps: &[App]) {
     let kept_on = (0..4).any(|_| {
         let hold = "BEGIN; LOCK TABLE auth_messages IN ACCESS EXCLUSIVE MODE";
         block_on(sqlx::raw_sql(hold).execute(&mut holder)).expect("nobody else has it");
-        let kept_on = thread::scope(|scope| {
+        thread::scope(|scope| {
             let job = scope.spawn(|| block_on(app.auth.messages(&MessageQuery::new())));
             let waits = "SELECT 1::text FROM pg_locks
                          WHERE NOT granted AND relation = 'auth_messages'::regclass";
@@ -69,8 +69,7 @@ pub(super) fn a_job_that_reads_keeps_nobody_from_writing(apps: &[App]) {
             // Whether it was in time or not.
             let _ = job.join().expect("it does not panic");
             kept_on
-        });
-        kept_on
+        })
     });
     assert!(kept_on, "it waited for the job");
     block_on(holder.close()).expect("it answers");
