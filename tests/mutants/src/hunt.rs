@@ -17,6 +17,8 @@ pub(crate) struct Hunt {
     unit_trials: Vec<Trial>,
     /// Of the suite on SQLite.
     suite_trials: Vec<Trial>,
+    /// What each mutant is, in words that the names of its tests may have, too.
+    words: Vec<HashSet<String>>,
     /// Tests that do not pass by themselves.
     pub(crate) left_out: Vec<String>,
     /// Which tests have caught which mutants: they are good at what is near, too.
@@ -39,7 +41,12 @@ pub(crate) enum Fate {
 
 impl Hunt {
     /// Lets each test note what it reaches.
-    pub(crate) fn prepare(unit: Program, suite: Program, scratch: PathBuf) -> io::Result<Self> {
+    pub(crate) fn prepare(
+        unit: Program,
+        suite: Program,
+        labels: &[String],
+        scratch: PathBuf,
+    ) -> io::Result<Self> {
         let mut left_out = Vec::new();
         let mut survey = |program: &Program, names: Vec<String>| -> io::Result<Vec<Trial>> {
             let surveyed = share(names, &scratch, |name, scratch| {
@@ -57,8 +64,9 @@ impl Hunt {
         };
         let unit_trials = survey(&unit, unit.list("")?)?;
         let suite_trials = survey(&suite, on(&suite, SQLITE)?)?;
+        let words = labels.iter().map(|label| words(label)).collect();
         let catches = Mutex::default();
-        Ok(Self { unit, suite, scratch, unit_trials, suite_trials, left_out, catches })
+        Ok(Self { unit, suite, scratch, unit_trials, suite_trials, words, left_out, catches })
     }
 
     /// Tries every test that reaches a mutant, on SQLite, and then on Postgres if there is one.
@@ -123,8 +131,8 @@ impl Hunt {
         Ok(fates)
     }
 
-    /// The tests that reach a mutant: first those that have caught what is near, then those that are
-    /// about what is near, for they reach most of it and little else.
+    /// The tests that reach a mutant: first those that have caught what is near, then those that speak of
+    /// it, and those that are about what is near, for they reach most of it and little else.
     fn ranked<'a>(&self, trials: &'a [Trial], mutant: usize) -> Vec<&'a str> {
         let catches = self.catches.lock().expect("nobody panics");
         let near = |others: &mut dyn Iterator<Item = &usize>| {
@@ -135,8 +143,10 @@ impl Hunt {
             .filter(|trial| trial.reached.contains(&mutant))
             .map(|trial| {
                 let caught = near(&mut catches.get(&trial.name).into_iter().flatten());
+                let shared = words(&trial.name).intersection(&self.words[mutant]).count();
                 let reached = near(&mut trial.reached.iter());
-                (Reverse(caught), Reverse(reached), trial.reached.len(), &*trial.name)
+                let others = trial.reached.len();
+                (Reverse(caught), Reverse(shared), Reverse(reached), others, &*trial.name)
             })
             .collect();
         ranked.sort();
@@ -161,6 +171,19 @@ impl From<Outcome> for Fate {
             Outcome::Passed => Self::Survived,
         }
     }
+}
+
+/// The longer words of a text, in lower case and in the singular.
+fn words(text: &str) -> HashSet<String> {
+    let mut apart = String::new();
+    for c in text.chars() {
+        if c.is_ascii_uppercase() {
+            apart.push(' ');
+        }
+        apart.push(c.to_ascii_lowercase());
+    }
+    let words = apart.split(|c: char| !c.is_ascii_alphanumeric());
+    words.filter(|word| word.len() >= 4).map(|word| word.trim_end_matches('s').to_owned()).collect()
 }
 
 /// Does something with each item, as many at a time as there are processors.
