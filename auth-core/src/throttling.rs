@@ -57,8 +57,11 @@ impl Auth {
         let both = [from_here(), from_everywhere];
         // Who asks Redis leaves the database to others meanwhile.
         let mut connection = Some(connection).filter(|_| !limiter.is_shared());
-        let mut counted = limiter.count(&both, connection.as_mut(), now).await?;
-        if counted.as_ref().is_err_and(|refusal| refusal.subject == everywhere) {
+        let Err(refusal) = limiter.count(&both, connection.as_mut(), now).await? else {
+            return Ok(());
+        };
+        let mut at_home = None;
+        if refusal.subject == everywhere {
             // Nobody is known at the networks of nobody, which takes as long to find out.
             let user = user.map_or_else(|| format!("nobody:{login}"), |user| user.to_string());
             let known = limiter.subjects.known(&user, network);
@@ -67,14 +70,19 @@ impl Auth {
                 none => none.insert(self.0.store.write().await?),
             };
             if connection.is_marked(&known, now).await? {
-                counted = limiter.count(&[from_here()], Some(connection), now).await?;
+                at_home = Some(limiter.count(&[from_here()], Some(connection), now).await?);
             }
         }
         drop(connection);
-        match counted {
-            Ok(()) => Ok(()),
-            Err(refusal) => Err(self.refuse(refusal, Limit::WrongPasswords, client).await?),
-        }
+        let refused = match at_home {
+            Some(Ok(())) => {
+                // That there are so many guesses is news, whoever was the first to hear of it.
+                return self.note_refusal(&refusal, Limit::WrongPasswords, client).await;
+            }
+            Some(Err(refusal)) => refusal,
+            None => refusal,
+        };
+        Err(self.refuse(refused, Limit::WrongPasswords, client).await?)
     }
 
     /// The same for who is signed in: what strangers do does not keep them from it. Whoever has stolen
@@ -153,13 +161,18 @@ impl Auth {
     /// Records a refusal that is news, and says how long it lasts.
     async fn refuse(&self, refusal: Refusal, limit: Limit, client: &Client) -> Result<Error> {
         telemetry::limited(limit.as_str());
-        if refusal.is_news {
-            self.note(client, EventKind::ExcessRateLimitExceeded, |event| {
-                event.detail("limit", limit.as_str()).detail("subject", &*refusal.subject);
-            })
-            .await?;
-        }
+        self.note_refusal(&refusal, limit, client).await?;
         Ok(Error::TooManyRequests { retry_after: refusal.retry_after })
+    }
+
+    async fn note_refusal(&self, refusal: &Refusal, limit: Limit, client: &Client) -> Result<()> {
+        if !refusal.is_news {
+            return Ok(());
+        }
+        self.note(client, EventKind::ExcessRateLimitExceeded, |event| {
+            event.detail("limit", limit.as_str()).detail("subject", &*refusal.subject);
+        })
+        .await
     }
 }
 

@@ -20,6 +20,8 @@ pub const COMPARISONS: &[Comparison] = table![
         who_is_signed_in_guesses_no_longer_than_others,
         a_session_that_moves_between_networks_takes_its_count_along,
         a_limit_that_is_reached_is_recorded_once,
+        what_is_news_is_recorded_whoever_hears_of_it_first,
+        a_right_password_is_no_guess_before_a_second_factor_either,
         what_is_forgotten_is_deleted,
     },
     limits_redis::{

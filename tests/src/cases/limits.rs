@@ -183,6 +183,40 @@ pub(super) fn a_limit_that_is_reached_is_recorded_once(apps: &[App]) {
     }
 }
 
+/// Each is known at the network that they are at.
+pub(super) fn what_is_news_is_recorded_whoever_hears_of_it_first(apps: &[App]) {
+    let app = limited(&apps[0], |builder| builder);
+    let recorded = || {
+        let query = EventQuery::new().kind(EventKind::ExcessRateLimitExceeded);
+        block_on(app.auth.events(&query)).expect("events are read").len()
+    };
+    let (clumsy, guessed) = (app.user(), app.user());
+    for person in [&clumsy, &guessed] {
+        assert_eq!(sign_in(&app, person, HERE).status, 200);
+    }
+    for _ in 0..9 {
+        guess(&app, &clumsy, HERE);
+    }
+    assert_eq!(recorded(), 1);
+    for number in 0..50 {
+        guess(&app, &guessed, &format!("198.51.100.{}", number / 5));
+    }
+    assert_eq!(guess(&app, &guessed, HERE).status, 401);
+    assert_eq!(recorded(), 2);
+}
+
+pub(super) fn a_right_password_is_no_guess_before_a_second_factor_either(apps: &[App]) {
+    let app = limited(&apps[0], |builder| builder);
+    let person = app.user();
+    app.enable_two_factor(&App::tokens(&sign_in(&app, &person, HERE)));
+    for _ in 0..3 {
+        for _ in 0..4 {
+            assert_eq!(guess(&app, &person, HERE).status, 401);
+        }
+        assert_eq!(sign_in(&app, &person, HERE).json()["status"], "mfa_required");
+    }
+}
+
 pub(super) fn what_is_forgotten_is_deleted(apps: &[App]) {
     let app = limited(&apps[0], |builder| builder);
     from(&app, HERE, "/sign-up", &json!({}));
