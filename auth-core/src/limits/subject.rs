@@ -105,8 +105,8 @@ mod tests {
     fn what_differs_is_named_differently_and_says_nothing() {
         let secret = |seed| MasterSecret::generate(&SeededRandom::new(seed));
         let subjects = Subjects::new(Arc::new(Sealer::new(&secret(1))));
-        let [here, there] =
-            ["192.0.2.7", "192.0.2.8"].map(|text| Network::of(Some(text.parse().unwrap())));
+        let [here, there, elsewhere] = ["192.0.2.7", "192.0.2.8", "2.0.2.7"]
+            .map(|text| Network::of(Some(text.parse().unwrap())));
         let name = subjects.passwords_from("ada@example.com", here);
         assert!(!name.contains("ada") && !name.contains("192"), "{name}");
         let other = Subjects::new(Arc::new(Sealer::new(&secret(2))));
@@ -119,5 +119,10 @@ mod tests {
             assert_ne!(different, name);
         }
         assert_eq!(subjects.passwords_from("ada@example.com", here), name);
+        // Where one part ends and the next begins is part of the name.
+        assert_ne!(
+            subjects.passwords_from("ada", here),
+            subjects.passwords_from("ada19", elsewhere),
+        );
     }
 }

@@ -302,6 +302,7 @@ pub const CASES: &[Case] = table![
         a_flood_of_requests_keeps_no_password_of_the_flooder,
         mails_of_one_purpose_use_up_no_other,
         a_session_that_has_ended_changes_no_factor,
+        a_session_that_has_ended_changes_nothing,
         a_token_from_before_is_not_recent_after_a_reauthentication,
         an_access_token_ends_with_an_idle_session,
         a_broken_refresh_token_keeps_no_session_from_signing_out,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_core::{AccessToken, Code, Error};
+use auth_core::{AccessToken, Code, Error, Language, Reauthenticate};
 use serde_json::json;
 
 use super::assertions::assert_problem;
@@ -59,6 +59,36 @@ pub(super) fn a_session_that_has_ended_changes_no_factor(app: &App) {
     assert!(matches!(result, Err(Error::Unauthenticated)), "{result:?}");
     let owner = Person { password: "the owner is back again".to_owned(), ..user };
     app.sign_in(&owner);
+}
+
+/// What a request found live may have ended while it is under way.
+pub(super) fn a_session_that_has_ended_changes_nothing(app: &App) {
+    let user = app.user();
+    let (tokens, other) = (app.sign_in(&user), app.sign_in(&user));
+    let session = || {
+        let token = AccessToken::from(tokens.access.as_str());
+        block_on(app.auth.session(&token)).expect("the session is live")
+    };
+    let (held, again) = (session(), session());
+    let sessions = block_on(app.auth.sessions(&held)).expect("they are listed");
+    let of_other = sessions.iter().find(|one| one.id != held.id()).expect("there are two").id;
+    assert_eq!(app.post_as(&tokens.access, "/sign-out", json!({})).status, 204);
+    app.mails();
+    let german = Language::parse("de").expect("it is a language");
+    let mut proof = Reauthenticate::default();
+    proof.password = user.password.as_str().into();
+    let tried = [
+        block_on(app.auth.change_language(&held, german)),
+        block_on(app.auth.start_enrolment(&held)).map(drop),
+        block_on(app.auth.revoke_session(&held, of_other)),
+        block_on(app.auth.change_email(&held, &app.stranger().email)),
+        block_on(app.auth.reauthenticate(again, proof)).map(drop),
+    ];
+    for (number, result) in tried.iter().enumerate() {
+        assert!(matches!(result, Err(Error::Unauthenticated)), "{number}: {result:?}");
+    }
+    assert!(app.mails().is_empty());
+    assert_eq!(app.get("/me", Some(&other.access)).status, 200);
 }
 
 pub(super) fn a_token_from_before_is_not_recent_after_a_reauthentication(app: &App) {
