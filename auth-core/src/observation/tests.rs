@@ -53,6 +53,39 @@ async fn the_span_is_a_child_of_the_hosts_and_has_the_fields_that_the_manual_lis
 }
 
 #[tokio::test]
+async fn the_span_says_whose_request_it_is() {
+    let auth = service().await;
+    let mut account = NewAccount::new("ada@example.com");
+    (account.password, account.activated) = (Some("seven plum tractors hum".into()), true);
+    let user = auth.operator("ada").create_user(account).await.unwrap();
+    let ask = async |method: Method, path: &str, bearer: &str, body: String| {
+        let seen = Seen::default();
+        let _guard = tracing::subscriber::set_default(Registry::default().with(seen.clone()));
+        let mut request = Request::new(body.into());
+        *request.method_mut() = method;
+        request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+        if !bearer.is_empty() {
+            let header = format!("Bearer {bearer}").parse().unwrap();
+            request.headers_mut().insert("authorization", header);
+        }
+        let response = auth.respond(path, Ok(request)).await;
+        assert_eq!(response.status(), 200, "{path}");
+        let (_, fields) = seen.only("auth");
+        let noted = ["auth.user", "auth.session"].map(|name| fields.get(name).cloned());
+        (noted, serde_json::from_slice::<serde_json::Value>(response.body()).unwrap())
+    };
+    let body = r#"{"email": "ada@example.com", "password": "seven plum tractors hum"}"#;
+    let (signed_in, tokens) = ask(Method::POST, "/sign-in", "", body.to_owned()).await;
+    let access = tokens["access_token"].as_str().unwrap();
+    let session = auth.session(&access.into()).await.unwrap();
+    let expected = [Some(user.id.to_string()), Some(session.id().to_string())];
+    let (read, _) = ask(Method::GET, "/me", access, String::new()).await;
+    let body = serde_json::json!({ "refresh_token": tokens["refresh_token"] });
+    let (refreshed, _) = ask(Method::POST, "/access", "", body.to_string()).await;
+    assert_eq!([signed_in, read, refreshed], [expected.clone(), expected.clone(), expected]);
+}
+
+#[tokio::test]
 async fn what_a_client_chooses_is_in_no_field() {
     let seen = Seen::default();
     let _guard = tracing::subscriber::set_default(Registry::default().with(seen.clone()));
