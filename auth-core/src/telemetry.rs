@@ -3,6 +3,9 @@
 //! No label is an id, an address or anything that a client chooses: the values are all known when the
 //! crate is compiled.
 
+#[cfg(all(test, feature = "metrics", feature = "sqlite"))]
+mod counted;
+
 use std::time::{Duration, Instant};
 
 /// Tells the recorder of the process what the metrics mean.
