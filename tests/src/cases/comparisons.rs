@@ -71,6 +71,7 @@ pub const COMPARISONS: &[Comparison] = table![
         each_step_is_written_down,
         each_change_of_an_account_is_written_down,
         a_limit_that_is_reached_is_written_down,
+        a_reset_that_proves_the_mailbox_first_is_written_down_as_that,
         an_event_says_who_and_from_where_and_nothing_personal,
         a_session_that_goes_on_in_another_program_is_written_down_once,
         an_event_is_never_changed,
@@ -179,6 +180,7 @@ pub const COMPARISONS: &[Comparison] = table![
         of_many_that_begin_at_once_no_more_than_enough_stay,
         who_is_not_remembered_signs_in_again_the_next_day,
     },
+    sign_in::{a_factor_that_appears_meanwhile_lets_nobody_in, who_goes_meanwhile_is_nobody},
     sign_up::{the_adapters_answer_alike},
     signing_keys::{
         rotations_under_load_refuse_no_token,
@@ -189,6 +191,7 @@ pub const COMPARISONS: &[Comparison] = table![
     },
     statements::{
         an_instance_that_hears_of_revocations_asks_for_none,
+        a_token_that_is_wrong_asks_for_nothing,
         each_request_asks_what_the_manual_says,
         no_request_asks_much,
     },

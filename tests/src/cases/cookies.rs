@@ -231,7 +231,8 @@ pub(super) fn signing_in_again_ends_the_session_before(app: &App) {
     let reply = app.send(&first.own_page(Request::post("/sign-in", &wrong)));
     assert_problem(&reply, 401, "invalid_credentials");
     let body = json!({ "email": other.email, "password": other.password });
-    assert_eq!(app.send(&first.own_page(Request::post("/sign-in", &body))).status, 200);
+    let in_body = app.send(&first.own_page(Request::post("/sign-in", &body)));
+    assert_eq!((in_body.status, in_body.all("set-cookie").len()), (200, 0));
     assert_eq!(app.send(&first.carried_by(Request::get("/me"))).status, 200);
 
     let second = CookieJar::of(&app.send(&first.own_page(sign_in(&other))));
@@ -243,4 +244,34 @@ pub(super) fn signing_in_again_ends_the_session_before(app: &App) {
     let reply = app.send(&first.own_page(Request::new("POST", "/access")));
     assert_problem(&reply, 401, "invalid_refresh_token");
     assert_eq!(app.get("/me", Some(&elsewhere.access)).status, 200);
+}
+
+pub(super) fn so_does_one_with_a_second_factor(app: &App) {
+    let (person, other) = (app.user(), app.user());
+    let authenticator = app.enable_two_factor(&app.sign_in(&other));
+    let first = CookieJar::sign_in(app, &person);
+    let challenge = app.send(&first.own_page(sign_in(&other))).json();
+    assert_eq!(app.send(&first.carried_by(Request::get("/me"))).status, 200);
+    app.clock.advance(Duration::from_secs(30));
+    let body = json!({
+        "mfa_token": challenge["mfa_token"],
+        "code": app.code(&authenticator),
+        "delivery": "cookie",
+    });
+    let reply = app.send(&first.own_page(Request::post("/sign-in-mfa", &body)));
+    let second = CookieJar::of(&reply);
+    let me = app.send(&second.carried_by(Request::get("/me"))).json();
+    assert_eq!(me["email"], other.email);
+    let me = app.send(&first.carried_by(Request::get("/me")));
+    assert_problem(&me, 401, "unauthenticated");
+}
+
+pub(super) fn deleting_the_account_removes_both(app: &App) {
+    let jar = CookieJar::sign_in(app, &app.user());
+    let reply = app.send(&jar.own_page(Request::new("DELETE", "/me")));
+    let gone = [
+        "auth_access=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
+        "auth_refresh=; Path=/api/auth; Max-Age=0; HttpOnly; SameSite=Strict",
+    ];
+    assert_eq!((reply.status, reply.all("set-cookie")), (204, gone.to_vec()));
 }

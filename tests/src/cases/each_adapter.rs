@@ -54,6 +54,8 @@ pub const CASES: &[Case] = table![
         a_second_factor_comes_before_them,
         signing_out_removes_both,
         signing_in_again_ends_the_session_before,
+        so_does_one_with_a_second_factor,
+        deleting_the_account_removes_both,
     },
     cors::{by_default_nothing_is_shared, a_listed_origin_reads_and_is_told_what_it_may_send},
     cross_site::{
@@ -137,6 +139,7 @@ pub const CASES: &[Case] = table![
     malformed::{
         a_body_that_is_no_json_object_is_refused,
         a_field_of_another_type_is_refused,
+        what_is_empty_is_missing,
         a_body_of_another_media_type_is_refused,
         a_body_that_is_too_large_is_refused,
         another_method_changes_nothing,

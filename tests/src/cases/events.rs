@@ -110,12 +110,19 @@ pub(super) fn each_change_of_an_account_is_written_down(apps: &[App]) {
     let post = |path, body| app.post_as(&tokens.access, path, body);
     log.expect(&["session_revoked password_changed", "authn_password_change change"]);
     refresh(app, &other.refresh);
-    let new_email = app.stranger().email;
+    let claimant = app.stranger();
+    app.sign_up(&claimant);
+    app.mails();
+    let new_email = claimant.email;
     post("/change-email", json!({ "new_email": new_email }));
-    log.expect(&["authn_token_created email_change"]);
+    log.expect(&[
+        "user_created sign_up",
+        "authn_token_created activation",
+        "authn_token_created email_change",
+    ]);
     let token = app.mailed_token(&new_email);
     app.post("/confirm-email-change", json!({ "token": token }));
-    log.expect(&["user_updated email"]);
+    log.expect(&["user_deleted unproven", "user_updated email"]);
     post("/change-language", json!({ "language": "fr" }));
     log.expect(&["user_updated language"]);
     let gone = app.send(&Request::new("DELETE", "/me").bearer(&tokens.access));
@@ -148,6 +155,25 @@ pub(super) fn a_limit_that_is_reached_is_written_down(apps: &[App]) {
     ]);
     app.post("/send-activation-email", json!({ "email": stranger.email }));
     log.expect(&["excess_rate_limit_exceeded mails"]);
+    let tokens = app.sign_in(&app.user());
+    log.read();
+    for _ in 0..2 {
+        let body = json!({ "new_email": app.stranger().email });
+        app.post_as(&tokens.access, "/change-email", body);
+    }
+    let refused = "excess_rate_limit_exceeded email_changes";
+    log.expect(&["authn_token_created email_change", refused]);
+}
+
+pub(super) fn a_reset_that_proves_the_mailbox_first_is_written_down_as_that(apps: &[App]) {
+    let app = &apps[0];
+    let person = app.stranger();
+    app.sign_up(&person);
+    app.mails();
+    let token = reset_token(app, &person);
+    let mut log = Log::of(app);
+    app.post("/reset-password", json!({ "token": token, "password": OTHER_PASSWORD }));
+    log.expect(&["authn_password_change reset", "user_activated "]);
 }
 
 pub(super) fn an_event_says_who_and_from_where_and_nothing_personal(apps: &[App]) {

@@ -1,10 +1,13 @@
 //! Requests that no endpoint should have to think about: each has one exact refusal.
 
+use std::time::Duration;
+
 use auth_core::Auth;
 use serde_json::json;
 
 use super::assertions::assert_problem;
 use super::mutations::{Form, Mutation, forms};
+use super::probes::assert_refused;
 use crate::{App, MOUNT, Request};
 
 pub(super) fn a_body_that_is_no_json_object_is_refused(app: &App) {
@@ -13,6 +16,38 @@ pub(super) fn a_body_that_is_no_json_object_is_refused(app: &App) {
 
 pub(super) fn a_field_of_another_type_is_refused(app: &App) {
     refused(app, 400, "malformed_request", Form::wrong_fields);
+}
+
+pub(super) fn what_is_empty_is_missing(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    let authenticator = app.enable_two_factor(&tokens);
+    let password = &person.password;
+    for (path, body, pointer) in [
+        ("/sign-up", json!({ "email": "", "password": password }), "#/email"),
+        ("/sign-up", json!({ "email": "a@x.example", "password": "" }), "#/password"),
+        ("/activate-account", json!({ "token": "" }), "#/token"),
+        ("/reset-password", json!({ "token": "", "password": password }), "#/token"),
+        ("/confirm-email-change", json!({ "token": "" }), "#/token"),
+        ("/access", json!({ "refresh_token": "" }), "#/refresh_token"),
+        ("/sign-in-mfa", json!({ "mfa_token": "", "code": "000000" }), "#/mfa_token"),
+        ("/sign-in-mfa", json!({ "mfa_token": "a", "code": "" }), "#/code"),
+        ("/reauthenticate", json!({ "password": password, "code": "" }), "#/code"),
+        ("/reauthenticate", json!({ "password": "", "code": "000000" }), "#/password"),
+        (
+            "/change-password",
+            json!({ "current_password": password, "new_password": "" }),
+            "#/new_password",
+        ),
+        ("/change-email", json!({ "new_email": "" }), "#/new_email"),
+        ("/disable-2fa", json!({ "code": "" }), "#/code"),
+        ("/recovery-codes", json!({ "code": "" }), "#/code"),
+    ] {
+        assert_refused(&app.post_as(&tokens.access, path, body), pointer, "required");
+    }
+    // And none of it was an attempt.
+    app.clock.advance(Duration::from_secs(30));
+    app.sign_in_twice(&person, &authenticator);
 }
 
 pub(super) fn a_body_of_another_media_type_is_refused(app: &App) {

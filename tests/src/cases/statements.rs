@@ -60,6 +60,23 @@ pub(super) fn an_instance_that_hears_of_revocations_asks_for_none(apps: &[App]) 
     block_on(background.stop());
 }
 
+/// Nor can who sends it make this instance look for keys, but with one that it does not know.
+pub(super) fn a_token_that_is_wrong_asks_for_nothing(apps: &[App]) {
+    let Some(tapped) = Tapped::beside(&apps[0], |builder| builder) else { return };
+    let app = &tapped.app;
+    let token = app.sign_in(&app.user()).access;
+    let (signed, signature) = token.rsplit_once('.').expect("it has a signature");
+    let other = app.sign_in(&app.user()).access;
+    let (other, _) = other.rsplit_once('.').expect("it has a signature");
+    app.clock.advance(Duration::from_secs(3600));
+    for wrong in [token.clone(), format!("{other}.{signature}"), signed.to_owned()] {
+        let request = Request::get("/identity").of_host().bearer(&wrong);
+        let (reply, trips) = tapped.heard(|| app.send(&request));
+        assert_eq!(reply.status, 401, "{}", reply.text());
+        assert!(trips.is_empty(), "{trips:#?}");
+    }
+}
+
 /// Whatever is sent, and whoever sends it.
 pub(super) fn no_request_asks_much(apps: &[App]) {
     let Some(tapped) = Tapped::beside(&apps[0], |builder| builder) else { return };
