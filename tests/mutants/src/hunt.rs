@@ -48,22 +48,8 @@ impl Hunt {
         scratch: PathBuf,
     ) -> io::Result<Self> {
         let mut left_out = Vec::new();
-        let mut survey = |program: &Program, names: Vec<String>| -> io::Result<Vec<Trial>> {
-            let surveyed = share(names, &scratch, |name, scratch| {
-                let reached = program.survey(&[&name], scratch)?;
-                Ok((name, reached))
-            })?;
-            let mut trials = Vec::new();
-            for (name, reached) in surveyed {
-                match reached {
-                    Some(reached) => trials.push(Trial { name, reached }),
-                    None => left_out.push(name),
-                }
-            }
-            Ok(trials)
-        };
-        let unit_trials = survey(&unit, unit.list("")?)?;
-        let suite_trials = survey(&suite, on(&suite, SQLITE)?)?;
+        let unit_trials = survey(&unit, unit.list("")?, &scratch, &mut left_out)?;
+        let suite_trials = survey(&suite, on(&suite, SQLITE)?, &scratch, &mut left_out)?;
         let words = labels.iter().map(|label| words(label)).collect();
         let catches = Mutex::default();
         Ok(Self { unit, suite, scratch, unit_trials, suite_trials, words, left_out, catches })
@@ -115,18 +101,14 @@ impl Hunt {
         }
 
         let names = on(&self.suite, POSTGRES)?;
-        let names: Vec<_> = names.iter().map(|name| &**name).collect();
-        let reached = self.suite.survey(&names, &self.scratch.join("postgres"))?;
-        let reached = reached.ok_or_else(|| io::Error::other("the suite fails on Postgres"))?;
-        let (only_there, unreached): (Vec<_>, Vec<_>) =
-            unreached.into_iter().partition(|mutant| reached.contains(mutant));
+        let trials = survey(&self.suite, names, &self.scratch, &mut Vec::new())?;
+        let (only_there, unreached): (Vec<_>, Vec<_>) = unreached
+            .into_iter()
+            .partition(|mutant| trials.iter().any(|trial| trial.reached.contains(mutant)));
+        let rest = rest.into_iter().chain(only_there).collect();
         step(rest, &|mutant, scratch| {
-            let twins = self.ranked(&self.suite_trials, mutant).into_iter();
-            let twins: Vec<_> = twins.map(|name| name.replace(SQLITE, POSTGRES)).collect();
-            let twins: Vec<_> = twins.iter().map(|name| &**name).collect();
-            self.suite.attack(mutant, &twins, scratch)
+            self.suite.attack(mutant, &self.ranked(&trials, mutant), scratch)
         })?;
-        step(only_there, &|mutant, scratch| self.suite.attack(mutant, &names, scratch))?;
         fates.extend(unreached.into_iter().map(|mutant| (mutant, Fate::Unreached)));
         Ok(fates)
     }
@@ -215,6 +197,27 @@ fn share<T: Send, R: Send>(
         }
         Ok(results)
     })
+}
+
+/// Lets each test note what it reaches; those that do not pass by themselves are left out.
+fn survey(
+    program: &Program,
+    names: Vec<String>,
+    scratch: &Path,
+    left_out: &mut Vec<String>,
+) -> io::Result<Vec<Trial>> {
+    let surveyed = share(names, scratch, |name, scratch| {
+        let reached = program.survey(&[&name], scratch)?;
+        Ok((name, reached))
+    })?;
+    let mut trials = Vec::new();
+    for (name, reached) in surveyed {
+        match reached {
+            Some(reached) => trials.push(Trial { name, reached }),
+            None => left_out.push(name),
+        }
+    }
+    Ok(trials)
 }
 
 /// The trials of the suite on a database: those of one framework, and those that need no more than one.
