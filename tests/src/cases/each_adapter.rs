@@ -140,6 +140,7 @@ pub const CASES: &[Case] = table![
         a_body_that_is_no_json_object_is_refused,
         a_field_of_another_type_is_refused,
         what_is_empty_is_missing,
+        what_takes_no_input_refuses_some,
         a_body_of_another_media_type_is_refused,
         a_body_that_is_too_large_is_refused,
         another_method_changes_nothing,
@@ -318,6 +319,7 @@ pub const CASES: &[Case] = table![
     },
     usernames::{
         it_signs_in_as_the_address_does,
+        notices_say_it,
         a_taken_one_is_refused_in_any_case,
         one_that_is_asked_for_is_held_whatever_the_address,
         a_hold_ends_with_the_activation_link,

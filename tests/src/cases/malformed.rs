@@ -18,6 +18,16 @@ pub(super) fn a_field_of_another_type_is_refused(app: &App) {
     refused(app, 400, "malformed_request", Form::wrong_fields);
 }
 
+pub(super) fn what_takes_no_input_refuses_some(app: &App) {
+    let tokens = app.sign_in(&app.user());
+    let reply = app.post_as(&tokens.access, "/enable-2fa", json!({ "code": "000000" }));
+    assert_problem(&reply, 400, "malformed_request");
+    let request = Request::new("DELETE", "/me").bearer(&tokens.access);
+    let reply = app.send(&request.json(&json!({ "reason": "none" })));
+    assert_problem(&reply, 400, "malformed_request");
+    assert_eq!(app.get("/me", Some(&tokens.access)).status, 200);
+}
+
 pub(super) fn what_is_empty_is_missing(app: &App) {
     let person = app.user();
     let tokens = app.sign_in(&person);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::probes::OTHER_PASSWORD;
 use crate::adapters::block_on;
 use crate::{App, Tokens};
 
@@ -59,13 +60,20 @@ pub(super) fn an_instance_refuses_at_once_what_it_has_revoked_itself(apps: &[App
     let app = &apps[0];
     let person = app.user();
     let background = block_on(async { app.auth.start() });
-    for end in ["/sign-out", "/sessions/revoke", "/access"] {
+    for end in ["/sign-out", "/sessions/revoke", "/access", "/change-password"] {
         let tokens = app.sign_in(&person);
         match end {
             "/sign-out" => app.post_as(&tokens.access, end, json!({})),
             "/sessions/revoke" => {
                 let other = app.sign_in(&person);
                 app.post_as(&other.access, end, json!({ "others": true }))
+            }
+            "/change-password" => {
+                let new = json!({
+                    "current_password": person.password,
+                    "new_password": OTHER_PASSWORD,
+                });
+                app.post_as(&tokens.access, end, new)
             }
             _ => {
                 let body = json!({ "refresh_token": tokens.refresh });

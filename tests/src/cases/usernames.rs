@@ -4,7 +4,7 @@ use auth_core::Usernames;
 use serde_json::{Value, json};
 
 use super::assertions::assert_problem;
-use super::probes::{assert_alike, assert_refused};
+use super::probes::{OTHER_PASSWORD, assert_alike, assert_refused};
 use crate::{App, Person, Reply};
 
 pub(super) fn it_signs_in_as_the_address_does(app: &App) {
@@ -19,6 +19,17 @@ pub(super) fn it_signs_in_as_the_address_does(app: &App) {
     assert_eq!(app.sign_in(&person).body["user"]["username"], "Plum.Tree");
     assert_problem(&sign_in("plumtree"), 401, "invalid_credentials");
     assert_problem(&sign_in(&person.email), 401, "invalid_credentials");
+}
+
+pub(super) fn notices_say_it(app: &App) {
+    for (person, greeting) in [(user_named(app, "Plum"), "Hello Plum,"), (app.user(), "Hello,")] {
+        let new = json!({ "current_password": person.password, "new_password": OTHER_PASSWORD });
+        let tokens = app.sign_in(&person);
+        assert_eq!(app.post_as(&tokens.access, "/change-password", new).status, 200);
+        let mails = app.mails();
+        let text = &mails.last().expect("the user is told").text;
+        assert!(text.contains(greeting), "{text}");
+    }
 }
 
 pub(super) fn a_taken_one_is_refused_in_any_case(app: &App) {
