@@ -162,6 +162,7 @@ impl Shared {
             // A job that is dropped answers its caller too, by dropping the sender.
             if self.is_worth_running(&job) {
                 job.task.run(&mut memory);
+                memory.settle();
             }
         }
     }

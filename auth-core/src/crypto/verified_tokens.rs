@@ -85,7 +85,7 @@ impl fmt::Debug for VerifiedTokens {
 }
 
 const SHARDS: usize = 16;
-/// Tokens in each half of a shard: 8,192 in all, at most, and about as many KiB.
+/// Tokens in each half of a shard: 8,192 in all, at most, of one to a few KiB each.
 const GENERATION: usize = 256;
 /// As long as the tokens of hosts that add some claims of their own.
 const MAX_BYTES: usize = 1024;

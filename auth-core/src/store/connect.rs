@@ -46,6 +46,15 @@ impl Store {
 
     /// The same, with up to so many connections; from three on, one of them is left to who only reads.
     ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use auth_core::Store;
+    /// let url = "postgres://app@localhost/app";
+    /// let store = Store::postgres_with_connections(url, 3_u32.try_into()?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If `url` is none, or the database cannot be reached or migrated.

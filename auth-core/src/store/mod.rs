@@ -135,7 +135,7 @@ impl Tx {
 /// The host's way into a transaction of this crate, for its own statements.
 ///
 /// What a host writes here happens with the change that it belongs to or not at all. It must neither
-/// commit nor roll back.
+/// commit nor roll back, nor change settings for longer than that: others have the connection next.
 impl Tx {
     /// Returns the connection, if the store is Postgres.
     #[cfg(feature = "postgres")]

@@ -9,12 +9,15 @@ use super::hash_params::HashParams;
 ///
 /// Fresh memory for each costs page faults, a fifth of a hash; and what is freed, an allocator keeps,
 /// once for each of its arenas: many times what is in use. What a hash has written does not stay (OWASP
-/// ASVS 11.7.2): the next one writes over it, and where none follows at once, it is [wiped](Self::wipe).
+/// ASVS 11.7.2): the next one writes over it, and where none follows at once, it is [wiped](Self::wipe)
+/// or [settled](Self::settle).
 pub(crate) struct HashMemory {
     backend: HashBackend,
     blocks: Vec<Block>,
     /// How many of them hold what a hash has written; the others are zero.
     written: usize,
+    /// Whether that was before the job that runs.
+    is_older: bool,
     /// Has memory of its own, which it wipes by itself.
     #[cfg(feature = "argon2-simd")]
     simd: Option<argon2_rust::Hasher>,
@@ -29,6 +32,7 @@ impl HashMemory {
             backend,
             blocks: Vec::new(),
             written: 0,
+            is_older: false,
             #[cfg(feature = "argon2-simd")]
             simd: None,
             kept: params.memory_kib as usize,
@@ -51,6 +55,7 @@ impl HashMemory {
         }
         self.wipe_from(count);
         self.written = count;
+        self.is_older = false;
         Some(LentBlocks { count, memory: self })
     }
 
@@ -86,6 +91,15 @@ impl HashMemory {
     /// Wipes what a hash has written, which takes a tenth of the time that the hash took.
     pub(crate) fn wipe(&mut self) {
         self.wipe_from(0);
+    }
+
+    /// Wipes what was there before the job that has just ended, unless that has written over it: not all
+    /// that a thread does for a password is a hash.
+    pub(crate) fn settle(&mut self) {
+        if self.is_older {
+            self.wipe();
+        }
+        self.is_older = true;
     }
 
     /// By whole blocks, which takes a third of the time of volatile writes, word after word.
@@ -188,6 +202,18 @@ mod tests {
         assert_eq!(memory.blocks.iter().rposition(left), Some(7));
         memory.wipe();
         assert!(is_wiped(&memory));
+    }
+
+    #[test]
+    fn what_the_next_job_does_not_write_over_is_wiped_after_it() {
+        let mut memory = memory(64);
+        for _ in 0..2 {
+            fill(&mut memory, 64);
+            memory.settle();
+            assert!(!is_wiped(&memory));
+        }
+        memory.settle();
+        assert!(is_wiped(&memory) && !memory.is_written());
     }
 
     #[test]
