@@ -19,6 +19,16 @@ pub(super) fn a_link_activates_once(app: &App) {
     assert_eq!(user["activated_at"], "2023-11-14T22:13:20Z", "{user}");
 }
 
+/// Mail programs and counters of clicks add to links.
+pub(super) fn what_else_a_link_carries_does_not_matter(app: &App) {
+    let person = app.stranger();
+    app.sign_up(&person);
+    let token = app.mailed_token(&person.email);
+    let link = format!("/activate-account?source=mail&token={token}&campaign=7");
+    assert_eq!(app.get(&link, None).status, 200);
+    app.sign_in(&person);
+}
+
 pub(super) fn a_token_is_long_and_random(app: &App) {
     let tokens = [0, 1].map(|_| {
         let person = app.stranger();

@@ -50,6 +50,8 @@ pub const COMPARISONS: &[Comparison] = table![
     connections::{
         one_or_two_do_for_everything_at_once,
         a_job_that_reads_keeps_nobody_from_writing,
+        whoever_waits_for_a_user_holds_nothing_else_of_theirs,
+        without_the_database_nobody_is_healthy,
         the_next_request_has_what_the_last_one_had,
         attempts_are_counted_and_forgotten_in_one_order,
         nothing_but_what_is_counted_is_acknowledged_before_it_is_on_disk,

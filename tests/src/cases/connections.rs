@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use auth_core::{MessageQuery, Store, StoreError};
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
-use super::counting::tally;
+use super::assertions::assert_problem;
+use super::counting::{rows, tally};
+use super::probes::{OTHER_PASSWORD, reset_token};
 use crate::adapters::block_on;
 use crate::wiretap::{Trip, Wiretap};
-use crate::{App, Request, StoreKind, Tokens};
+use crate::{App, Person, Request, StoreKind, Tokens};
 
 /// A request that took a second connection while it holds one would wait for itself.
 pub(super) fn one_or_two_do_for_everything_at_once(apps: &[App]) {
@@ -37,6 +39,8 @@ pub(super) fn one_or_two_do_for_everything_at_once(apps: &[App]) {
                 replies.iter().all(|served| *served)
             });
             assert!(answered, "{connections} connections do not do");
+            app.enable_two_factor(&app.sign_in(&app.user()));
+            app.mails();
             block_on(background.stop());
         }
     }
@@ -73,6 +77,95 @@ pub(super) fn a_job_that_reads_keeps_nobody_from_writing(apps: &[App]) {
     });
     assert!(kept_on, "it waited for the job");
     block_on(holder.close()).expect("it answers");
+}
+
+/// Two that want what the other has would wait for each other.
+pub(super) fn whoever_waits_for_a_user_holds_nothing_else_of_theirs(apps: &[App]) {
+    let app = &apps[0];
+    if app.kind == StoreKind::Sqlite {
+        // It has one writer.
+        return;
+    }
+    let [unproven, forgetful, moving, claimant] = [(); 4].map(|()| app.stranger());
+    let second = app.user();
+    let authenticator = app.enable_two_factor(&app.sign_in(&second));
+    let named = |person: &Person| {
+        let Person { email, password } = person;
+        json!({ "email": email, "password": password, "username": "plum" })
+    };
+    app.post("/sign-up", named(&claimant));
+    app.sign_up(&unproven);
+    let activation = app.mailed_token(&unproven.email);
+    app.sign_up(&forgetful);
+    app.mails();
+    let reset = reset_token(app, &forgetful);
+    let tokens = app.sign_in(&app.user());
+    app.post_as(&tokens.access, "/change-email", json!({ "new_email": moving.email }));
+    let change = app.mailed_token(&moving.email);
+    app.clock.advance(Duration::from_secs(30));
+    let first = json!({ "email": second.email, "password": second.password });
+    let challenge = app.post("/sign-in", first).json()["mfa_token"].clone();
+    let code = app.code(&authenticator);
+    let reset = json!({ "token": reset, "password": OTHER_PASSWORD });
+
+    let mut holder = block_on(PgConnection::connect(app.database_url())).expect("it answers");
+    for (path, body, status) in [
+        ("/sign-up", named(&claimant), 202),
+        ("/activate-account", json!({ "token": activation }), 200),
+        ("/reset-password", reset, 200),
+        ("/confirm-email-change", json!({ "token": change }), 200),
+        ("/sign-in-mfa", json!({ "mfa_token": challenge, "code": code }), 200),
+    ] {
+        let hold = "BEGIN; SELECT 1 FROM auth_users FOR UPDATE";
+        block_on(sqlx::raw_sql(hold).execute(&mut holder)).expect("it answers");
+        thread::scope(|scope| {
+            let asked = scope.spawn(|| app.post(path, body));
+            let waits = "SELECT 1::text FROM pg_stat_activity
+                         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            while app.texts(waits).is_empty() && !asked.is_finished() {
+                thread::yield_now();
+            }
+            for table in ["auth_one_time_tokens", "auth_challenges", "auth_username_holds"] {
+                let free = format!("(SELECT 1 FROM {table} FOR UPDATE SKIP LOCKED) AS free");
+                assert_eq!(rows(app, &free), rows(app, table), "{path} holds {table}");
+            }
+            block_on(sqlx::raw_sql("ROLLBACK").execute(&mut holder)).expect("it answers");
+            let reply = asked.join().expect("it is answered");
+            assert_eq!(reply.status, status, "{path}: {}", reply.text());
+        });
+    }
+    block_on(holder.close()).expect("it answers");
+}
+
+pub(super) fn without_the_database_nobody_is_healthy(apps: &[App]) {
+    let app = &apps[0];
+    if app.kind == StoreKind::Sqlite {
+        // A file is there.
+        return;
+    }
+    let mut owner = block_on(PgConnection::connect(app.database_url())).expect("it answers");
+    let mut admit = |connections: i32| {
+        let sql = format!(
+            "DO $$ BEGIN
+                 EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT {connections}', current_database());
+             END $$;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        );
+        block_on(sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut owner)).expect("it answers");
+    };
+    let health = || app.get("/health", None);
+    assert_eq!(health().status, 200);
+    admit(0);
+    assert_problem(&health(), 503, "unavailable");
+    assert_eq!(app.get("/health/live", None).status, 200);
+    admit(-1);
+    // What is broken is noticed once.
+    let begun = Instant::now();
+    while health().status != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it stays away");
+    }
+    block_on(owner.close()).expect("it answers");
 }
 
 fn own(url: &str, connections: u32) -> Result<Store, StoreError> {

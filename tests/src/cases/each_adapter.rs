@@ -24,6 +24,7 @@ pub const CASES: &[Case] = table![
     },
     activation::{
         a_link_activates_once,
+        what_else_a_link_carries_does_not_matter,
         a_token_is_long_and_random,
         every_useless_token_answers_the_same,
         whoever_proves_the_mailbox_chooses_the_password,
@@ -97,6 +98,8 @@ pub const CASES: &[Case] = table![
     },
     enrolment::{
         an_enrolment_counts_for_nothing_until_it_is_confirmed,
+        wrong_codes_are_counted_before_there_is_a_factor,
+        an_enrolment_that_is_replaced_meanwhile_is_none,
         an_enrolment_shows_160_bits_in_three_spellings,
         an_enrolment_belongs_to_its_session_and_ends,
         changing_the_factors_takes_a_recent_sign_in,
@@ -225,6 +228,7 @@ pub const CASES: &[Case] = table![
         a_replay_ends_the_session_and_is_told,
         a_lost_answer_can_be_asked_for_again,
         a_used_successor_ends_the_grace,
+        the_core_says_that_there_is_none,
         what_is_no_token_is_refused_and_nothing_breaks,
     },
     request_ids::{
@@ -307,6 +311,7 @@ pub const CASES: &[Case] = table![
         mails_of_one_purpose_use_up_no_other,
         a_session_that_has_ended_changes_no_factor,
         a_session_that_has_ended_changes_nothing,
+        one_factor_renews_no_session_that_has_two,
         a_token_from_before_is_not_recent_after_a_reauthentication,
         an_access_token_ends_with_an_idle_session,
         a_broken_refresh_token_keeps_no_session_from_signing_out,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_core::{Clock, Event, EventId, EventQuery};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::operators::id_of;
 use super::probes::{OTHER_PASSWORD, refresh, reset_token, try_sign_in};
@@ -74,6 +74,13 @@ pub(super) fn each_step_is_written_down(apps: &[App]) {
     app.post_as(&own.access, "/sessions/revoke", json!({ "others": true }));
     log.expect(&["authn_login_success pwd", "session_revoked revoked"]);
     refresh(app, &third.refresh);
+    let third = app.sign_in(&person);
+    let listed = app.get("/sessions", Some(&third.access)).json();
+    let is_current = |one: &&Value| one["current"] == true;
+    let third = listed["sessions"].as_array().and_then(|all| all.iter().find(is_current));
+    let third = json!({ "id": third.expect("it is listed")["id"] });
+    app.post_as(&own.access, "/sessions/revoke", third);
+    log.expect(&["authn_login_success pwd", "session_revoked revoked"]);
     let next = App::tokens(&refresh(app, &own.refresh));
     App::tokens(&refresh(app, &next.refresh));
     refresh(app, &own.refresh);

@@ -46,7 +46,7 @@ pub(super) fn what_is_empty_is_missing(app: &App) {
         ("/reauthenticate", json!({ "password": "", "code": "000000" }), "#/password"),
         (
             "/change-password",
-            json!({ "current_password": password, "new_password": "" }),
+            json!({ "current_password": "wrong", "new_password": "" }),
             "#/new_password",
         ),
         ("/change-email", json!({ "new_email": "" }), "#/new_email"),

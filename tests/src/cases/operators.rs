@@ -154,8 +154,10 @@ pub(super) fn disabling_ends_everything_and_enabling_revives_nothing(apps: &[App
         assert_problem(&app.post("/sign-in-mfa", code), 401, "invalid_challenge");
     };
     refused();
-    let reply = try_sign_in(app, &person.email, &person.password);
-    assert_problem(&reply, 401, "invalid_credentials");
+    for person in [&person, &second] {
+        let reply = try_sign_in(app, &person.email, &person.password);
+        assert_problem(&reply, 401, "invalid_credentials");
+    }
     assert_refused(block_on(operator(app).send_password_reset(id)), "#/user", "disabled");
 
     for id in [id, id_of(app, &second)] {

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use auth_core::MessageKind;
+use auth_core::{Client, Error, MessageKind, RefreshToken};
 use serde_json::json;
 
 use super::assertions::assert_problem;
 use super::probes::{assert_ended, assert_live, assert_refused, claims, refresh};
 use crate::App;
+use crate::adapters::block_on;
 
 pub(super) fn each_token_is_exchanged_for_the_next(app: &App) {
     let person = app.user();
@@ -76,6 +77,12 @@ pub(super) fn a_used_successor_ends_the_grace(app: &App) {
     // Within ten seconds still, but somebody has gone on already.
     assert_problem(&refresh(app, &first.refresh), 401, "invalid_refresh_token");
     assert_ended(app, &third);
+}
+
+pub(super) fn the_core_says_that_there_is_none(app: &App) {
+    let refreshed = block_on(app.auth.refresh(&RefreshToken::from(""), &Client::default()));
+    let Err(Error::Validation(errors)) = refreshed else { panic!("it is none: {refreshed:?}") };
+    assert_eq!((errors[0].pointer, errors[0].code), ("#/refresh_token", "required"));
 }
 
 pub(super) fn what_is_no_token_is_refused_and_nothing_breaks(app: &App) {

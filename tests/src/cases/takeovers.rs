@@ -91,6 +91,19 @@ pub(super) fn a_session_that_has_ended_changes_nothing(app: &App) {
     assert_eq!(app.get("/me", Some(&other.access)).status, 200);
 }
 
+/// What one factor proves does not make a session recent once there are two.
+pub(super) fn one_factor_renews_no_session_that_has_two(app: &App) {
+    let user = app.user();
+    let tokens = app.sign_in(&user);
+    let token = AccessToken::from(tokens.access.as_str());
+    let held = block_on(app.auth.session(&token)).expect("the session is live");
+    app.enable_two_factor(&tokens);
+    let mut proof = Reauthenticate::default();
+    proof.password = user.password.as_str().into();
+    let result = block_on(app.auth.reauthenticate(held, proof));
+    assert!(matches!(result, Err(Error::InvalidCredentials)), "{result:?}");
+}
+
 pub(super) fn a_token_from_before_is_not_recent_after_a_reauthentication(app: &App) {
     let user = app.user();
     let stolen = app.sign_in(&user);
