@@ -206,15 +206,7 @@ pub(super) fn what_is_news_is_recorded_whoever_hears_of_it_first(apps: &[App]) {
 }
 
 pub(super) fn a_right_password_is_no_guess_before_a_second_factor_either(apps: &[App]) {
-    let app = limited(&apps[0], |builder| builder);
-    let person = app.user();
-    app.enable_two_factor(&App::tokens(&sign_in(&app, &person, HERE)));
-    for _ in 0..3 {
-        for _ in 0..4 {
-            assert_eq!(guess(&app, &person, HERE).status, 401);
-        }
-        assert_eq!(sign_in(&app, &person, HERE).json()["status"], "mfa_required");
-    }
+    pass_the_first_factor(&limited(&apps[0], |builder| builder));
 }
 
 pub(super) fn what_is_forgotten_is_deleted(apps: &[App]) {
@@ -343,6 +335,17 @@ pub(super) fn guess_from_everywhere(app: &App) {
     }
     assert_eq!(sign_in(app, &new, "192.0.2.77").status, 429);
     assert_eq!(sign_in(app, &new, THERE).status, 200);
+}
+
+pub(super) fn pass_the_first_factor(app: &App) {
+    let person = app.user();
+    app.enable_two_factor(&App::tokens(&sign_in(app, &person, HERE)));
+    for _ in 0..3 {
+        for _ in 0..4 {
+            assert_eq!(guess(app, &person, HERE).status, 401);
+        }
+        assert_eq!(sign_in(app, &person, HERE).json()["status"], "mfa_required");
+    }
 }
 
 /// An instance beside `app` whose clients are whoever a proxy says they are.

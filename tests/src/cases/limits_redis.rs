@@ -8,7 +8,7 @@ use redis::{Client, Cmd, FromRedisValue};
 
 use super::limits::{
     HERE, behind_a_proxy, guess, guess_from_everywhere, guess_from_one_network, limited,
-    limited_requests, share_budgets, sign_in,
+    limited_requests, pass_the_first_factor, share_budgets, sign_in,
 };
 use crate::App;
 
@@ -22,6 +22,7 @@ pub(super) fn they_are_those_of_the_database(apps: &[App]) {
     app.clock.advance(Duration::from_secs(60));
     guess_from_one_network(&limited(app, shared.part()));
     guess_from_everywhere(&limited(app, shared.part()));
+    pass_the_first_factor(&limited(app, shared.part()));
     // All of it was counted in Redis, and none of it in the database.
     assert!(!shared.keys().is_empty());
     let counted = app.texts("SELECT subject FROM auth_limits WHERE count > 0");

@@ -70,10 +70,12 @@ pub(super) fn a_token_that_is_wrong_asks_for_nothing(apps: &[App]) {
     let (other, _) = other.rsplit_once('.').expect("it has a signature");
     app.clock.advance(Duration::from_secs(3600));
     for wrong in [token.clone(), format!("{other}.{signature}"), signed.to_owned()] {
-        let request = Request::get("/identity").of_host().bearer(&wrong);
-        let (reply, trips) = tapped.heard(|| app.send(&request));
-        assert_eq!(reply.status, 401, "{}", reply.text());
-        assert!(trips.is_empty(), "{trips:#?}");
+        for path in ["/identity", "/private"] {
+            let request = Request::get(path).of_host().bearer(&wrong);
+            let (reply, trips) = tapped.heard(|| app.send(&request));
+            assert_eq!(reply.status, 401, "{}", reply.text());
+            assert!(trips.is_empty(), "{path}: {trips:#?}");
+        }
     }
 }
 
