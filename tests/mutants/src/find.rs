@@ -336,7 +336,9 @@ fn is_left_alone(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let Meta::List(list) = &attribute.meta else { return false };
         let condition = list.tokens.to_string();
-        let left_out = ["test", "fuzzing"].contains(&&*condition) || condition.starts_with("not");
+        let mut words = condition.split(|c: char| !c.is_ascii_alphanumeric());
+        let is_of_tests = words.any(|word| ["test", "fuzzing"].contains(&word));
+        let left_out = condition.starts_with("not") || is_of_tests && !condition.contains("any");
         list.path.is_ident("cfg") && left_out
     })
 }
@@ -385,6 +387,8 @@ mod tests {
             }
             #[cfg(test)]
             mod tests { fn works() -> bool { true } }
+            #[cfg(all(test, feature = \"sqlite\"))]
+            mod more { fn works() -> bool { true } }
             fn is_open(a: u32, b: bool) -> bool { !b || a + 1 == 2 }
         ";
         let edits = find(text, "door.rs");
