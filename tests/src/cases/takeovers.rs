@@ -75,8 +75,7 @@ pub(super) fn a_session_that_has_ended_changes_nothing(app: &App) {
     assert_eq!(app.post_as(&tokens.access, "/sign-out", json!({})).status, 204);
     app.mails();
     let german = Language::parse("de").expect("it is a language");
-    let mut proof = Reauthenticate::default();
-    proof.password = user.password.as_str().into();
+    let proof = Reauthenticate { password: user.password.as_str().into(), code: None };
     let tried = [
         block_on(app.auth.change_language(&held, german)),
         block_on(app.auth.start_enrolment(&held)).map(drop),
@@ -98,8 +97,7 @@ pub(super) fn one_factor_renews_no_session_that_has_two(app: &App) {
     let token = AccessToken::from(tokens.access.as_str());
     let held = block_on(app.auth.session(&token)).expect("the session is live");
     app.enable_two_factor(&tokens);
-    let mut proof = Reauthenticate::default();
-    proof.password = user.password.as_str().into();
+    let proof = Reauthenticate { password: user.password.as_str().into(), code: None };
     let result = block_on(app.auth.reauthenticate(held, proof));
     assert!(matches!(result, Err(Error::InvalidCredentials)), "{result:?}");
 }
