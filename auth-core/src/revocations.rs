@@ -131,6 +131,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn news_are_as_old_as_the_last_look() {
+        let revocations = Revocations::new(Duration::from_secs(600));
+        let now = Timestamp::from_secs(1_000_000);
+        assert_eq!(revocations.age(now), None);
+        revocations.sync([], Instant::now(), now);
+        let later = Duration::from_secs(2);
+        assert_eq!(revocations.age(now.plus(later)), Some(later));
+    }
+
+    #[test]
     fn a_clock_that_is_ahead_hides_nothing() {
         let revocations = Revocations::new(Duration::from_secs(600));
         let session = SessionId::from(Uuid::from_u128(1));

@@ -172,6 +172,16 @@ pub(super) fn a_limit_that_is_reached_is_written_down(apps: &[App]) {
     log.expect(&["authn_token_created email_change", refused]);
 }
 
+pub(super) fn a_session_that_makes_room_is_written_down(apps: &[App]) {
+    let app = apps[0].beside(App::config().sessions_per_user(1_u32), |it| it);
+    app.clock.advance(Duration::from_secs(1));
+    let person = app.user();
+    app.sign_in(&person);
+    let mut log = Log::of(&app);
+    app.sign_in(&person);
+    log.expect(&["authn_login_success pwd", "session_revoked too_many"]);
+}
+
 pub(super) fn a_reset_that_proves_the_mailbox_first_is_written_down_as_that(apps: &[App]) {
     let app = &apps[0];
     let person = app.stranger();
