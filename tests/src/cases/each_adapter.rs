@@ -83,6 +83,7 @@ pub const CASES: &[Case] = table![
     },
     email_change::{
         the_link_gives_the_account_its_new_address,
+        a_failure_of_the_database_costs_no_link,
         nobody_learns_whether_an_address_is_taken,
         what_is_no_other_address_is_refused,
         it_takes_a_recent_sign_in_and_so_many_an_hour,

@@ -43,6 +43,30 @@ pub(super) fn the_link_gives_the_account_its_new_address(app: &App) {
     assert_eq!(app.get("/me", Some(&tokens.access)).json()["email"], new.email);
 }
 
+pub(super) fn a_failure_of_the_database_costs_no_link(app: &App) {
+    let person = app.user();
+    let tokens = app.sign_in(&person);
+    let new = moved(app, &person);
+    let token = link(app, &tokens, &new);
+    let (begin, end) = match app.kind {
+        StoreKind::Postgres => {
+            app.execute(
+                "CREATE FUNCTION app_fail() RETURNS TRIGGER LANGUAGE plpgsql
+                 AS $$ BEGIN RAISE EXCEPTION 'on purpose'; END $$",
+            );
+            ("FOR EACH ROW EXECUTE FUNCTION app_fail()", "DROP TRIGGER app_fail ON auth_users")
+        }
+        StoreKind::Sqlite => {
+            ("BEGIN SELECT RAISE(ABORT, 'on purpose'); END", "DROP TRIGGER app_fail")
+        }
+    };
+    app.execute(&format!("CREATE TRIGGER app_fail BEFORE UPDATE OF email ON auth_users {begin}"));
+    assert_problem(&confirm(app, &token), 500, "internal");
+    app.execute(end);
+    assert_eq!(confirm(app, &token).status, 200);
+    app.sign_in(&new);
+}
+
 /// Result, mails to oneself, and what becomes of an older link: nothing tells.
 pub(super) fn nobody_learns_whether_an_address_is_taken(app: &App) {
     let (person, owner) = (app.user(), app.user());

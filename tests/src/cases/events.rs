@@ -170,6 +170,13 @@ pub(super) fn a_limit_that_is_reached_is_written_down(apps: &[App]) {
     }
     let refused = "excess_rate_limit_exceeded email_changes";
     log.expect(&["authn_token_created email_change", refused]);
+    let wanted = json!({ "new_email": app.stranger().email });
+    let both = [app.sign_in(&app.user()), app.sign_in(&app.user())];
+    log.read();
+    for tokens in both {
+        app.post_as(&tokens.access, "/change-email", wanted.clone());
+    }
+    log.expect(&["authn_token_created email_change", "excess_rate_limit_exceeded mails"]);
 }
 
 pub(super) fn a_session_that_makes_room_is_written_down(apps: &[App]) {
