@@ -79,6 +79,7 @@ macro_rules! count_two {
 /// Postgres acknowledges the statement before it is on disk, for that statement alone. If the server
 /// crashes, what was counted within its last moments is forgotten, as what had not reached a replica is
 /// that takes its place; nobody waits for a disk before their password is looked at.
+#[cfg(feature = "postgres")]
 macro_rules! soon {
     ($count:ident) => {
         $count!(" AND set_config('synchronous_commit', 'off', TRUE) = 'off'")
