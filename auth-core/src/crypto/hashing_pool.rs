@@ -410,6 +410,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_thread_that_has_other_work_wipes_its_memory_too() {
+        let pool = pool(1, 8, FOREVER);
+        let (all_wait, waited) = mpsc::channel();
+        let (written, _, left, _) = tokio::join!(
+            pool.run(move |memory| {
+                let params = HashParams::default();
+                drop(PasswordHasher::new(params, Pepper::none(), &SeededRandom::new(1), memory));
+                waited.recv().expect("the others are about to wait");
+                memory.is_written()
+            }),
+            pool.run(|_| ()),
+            pool.run(|memory| memory.is_written()),
+            async { all_wait.send(()) },
+        );
+        assert_eq!((written, left), (Ok(true), Ok(false)));
+    }
+
+    #[tokio::test]
     async fn a_thread_wipes_its_memory_when_no_job_waits() {
         let pool = HashingPool::new(memory, 1, 8, FOREVER, FOREVER);
         pool.run(|memory| {

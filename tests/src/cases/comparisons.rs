@@ -73,6 +73,7 @@ pub const COMPARISONS: &[Comparison] = table![
         each_step_is_written_down,
         each_change_of_an_account_is_written_down,
         a_limit_that_is_reached_is_written_down,
+        a_wrong_first_code_is_written_down,
         a_session_that_makes_room_is_written_down,
         a_reset_that_proves_the_mailbox_first_is_written_down_as_that,
         an_event_says_who_and_from_where_and_nothing_personal,

@@ -39,7 +39,11 @@ pub(super) fn one_or_two_do_for_everything_at_once(apps: &[App]) {
                 replies.iter().all(|served| *served)
             });
             assert!(answered, "{connections} connections do not do");
-            app.enable_two_factor(&app.sign_in(&app.user()));
+            let person = app.user();
+            app.enable_two_factor(&app.sign_in(&person));
+            app.mails();
+            let reset = json!({ "token": reset_token(&app, &person), "password": OTHER_PASSWORD });
+            assert_eq!(app.post("/reset-password", reset).status, 200);
             app.mails();
             block_on(background.stop());
         }

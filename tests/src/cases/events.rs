@@ -179,6 +179,15 @@ pub(super) fn a_limit_that_is_reached_is_written_down(apps: &[App]) {
     log.expect(&["authn_token_created email_change", "excess_rate_limit_exceeded mails"]);
 }
 
+pub(super) fn a_wrong_first_code_is_written_down(apps: &[App]) {
+    let app = &apps[0];
+    let tokens = app.sign_in(&app.user());
+    app.post_as(&tokens.access, "/enable-2fa", json!({}));
+    let mut log = Log::of(app);
+    app.post_as(&tokens.access, "/confirm-2fa", json!({ "code": "000000" }));
+    log.expect(&["authn_login_fail code"]);
+}
+
 pub(super) fn a_session_that_makes_room_is_written_down(apps: &[App]) {
     let app = apps[0].beside(App::config().sessions_per_user(1_u32), |it| it);
     app.clock.advance(Duration::from_secs(1));
