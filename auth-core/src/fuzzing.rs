@@ -130,7 +130,7 @@ pub fn access_token(
     config: &Config,
 ) -> Result<Option<(AccessToken, bool)>, Error> {
     let found = credentials::access_token(method, headers, config)?;
-    Ok(found.map(|(token, delivery)| (token, delivery == Delivery::Cookie)))
+    Ok(found.map(|(token, delivery)| (AccessToken::from(token), delivery == Delivery::Cookie)))
 }
 
 /// Returns the refresh token of a request, and whether it is a cookie.
