@@ -64,8 +64,10 @@ impl Observation {
 }
 
 /// Runs what answers a request in its span.
-pub(crate) async fn observed<T>(span: Span, work: impl Future<Output = T>) -> T {
-    NOTED.scope(Cell::default(), work).instrument(span).await
+///
+/// By a future that awaited it, `work` would be held twice.
+pub(crate) fn observed<T>(span: Span, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    NOTED.scope(Cell::default(), work).instrument(span)
 }
 
 /// Says whom the request is of, in the span of the request or, if it has these fields, of the host.
