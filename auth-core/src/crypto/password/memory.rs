@@ -205,6 +205,15 @@ mod tests {
     }
 
     #[test]
+    fn what_outgrows_its_place_takes_nothing_along_that_a_hash_has_written() {
+        let mut memory = memory(64);
+        fill(&mut memory, 64);
+        let mut larger = memory.lend(RESERVED_BLOCKS + 1).unwrap();
+        let is_zero = |block: &Block| block.as_ref().iter().all(|word| *word == 0);
+        assert!(larger.as_mut()[..64].iter().all(is_zero));
+    }
+
+    #[test]
     fn what_the_next_job_does_not_write_over_is_wiped_after_it() {
         let mut memory = memory(64);
         for _ in 0..2 {
