@@ -46,8 +46,7 @@ impl Auth {
     /// It has the id that the request brought as `X-Request-Id`, if that is a name of 1 to 64 letters,
     /// digits, dots, dashes and underscores, or else a new one; events and logs have it too.
     pub async fn respond(&self, path: &str, mut request: Result<Request>) -> Response {
-        let mut rows = Self::endpoints().chain(DEVELOPMENT);
-        let known = rows.find(|row| row.path == path).map(|row| row.path);
+        let known = every_row().find(|row| row.path == path).map(|row| row.path);
         let new_id = || new_uuid(self.now(), &*self.0.random).into();
         let observation = Observation::begin(known, &mut request, new_id);
         let reader = request.as_ref().ok().and_then(|request| self.reader(path, request));
@@ -114,8 +113,7 @@ impl Auth {
     }
 
     fn rows(&self, path: &str) -> impl Iterator<Item = &'static Endpoint> {
-        let rows = Self::endpoints().chain(DEVELOPMENT);
-        rows.filter(move |row| row.path == path && !row.is_disabled(&self.0.config))
+        every_row().filter(move |row| row.path == path && !row.is_disabled(&self.0.config))
     }
 
     /// The origin whose pages may read the answer to `request`. None reads the development mailbox.
@@ -123,6 +121,10 @@ impl Auth {
         let development = DEVELOPMENT.iter().any(|row| row.path == path);
         if development { None } else { cors::reader(request.headers(), &self.0.config) }
     }
+}
+
+fn every_row() -> impl Iterator<Item = &'static Endpoint> {
+    Auth::endpoints().chain(DEVELOPMENT)
 }
 
 #[cfg(all(test, feature = "sqlite"))]
