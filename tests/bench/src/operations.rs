@@ -88,12 +88,13 @@ impl Operation {
 
     fn scripts(self, site: &Site, clients: usize, numbers: &Arc<AtomicU64>) -> Result<Scripts> {
         let port = site.service.port;
-        let tokens = || block_on(scripts::sign_in(port, 1..=clients as u64));
+        let sessions = |count| block_on(scripts::sign_in(port, 1..=count));
+        let tokens = || sessions(clients as u64);
         Ok(match self {
             Self::CurrentUser => scripts::gets("/user", &tokens()?),
             Self::Identity => scripts::gets("/identity", &tokens()?),
             Self::Me => scripts::gets("/api/auth/me", &tokens()?),
-            Self::Refresh => scripts::refreshes(tokens()?),
+            Self::Refresh => scripts::refreshes(clients, &sessions(REFRESHED)?),
             Self::SignIn => scripts::sign_ins(clients),
             Self::SignUp => scripts::sign_ups(clients, numbers),
         })
@@ -157,4 +158,7 @@ impl Operation {
     }
 }
 
+/// Sessions that are refreshed in turn: those of one page of the table would have it cleared up at nearly
+/// every refresh, which no sessions do that are refreshed every ten minutes.
+const REFRESHED: u64 = 512;
 const REQUESTS: &str = "requests a second";

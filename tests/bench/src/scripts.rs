@@ -63,12 +63,14 @@ pub(crate) fn sign_ups(clients: usize, numbers: &Arc<AtomicU64>) -> Scripts {
     (0..clients).map(script).collect()
 }
 
-/// Clients who each refresh a session of their own.
-pub(crate) fn refreshes(tokens: Vec<Tokens>) -> Scripts {
-    let script = |it: Tokens| -> Box<dyn Script> {
-        Box::new(Refreshes { token: it.refresh, request: Vec::new() })
+/// Clients who each refresh one session after the other, and no two the same.
+pub(crate) fn refreshes(clients: usize, tokens: &[Tokens]) -> Scripts {
+    let script = |client| -> Box<dyn Script> {
+        let own = tokens.iter().skip(client).step_by(clients);
+        let tokens = own.map(|it| it.refresh.clone()).collect();
+        Box::new(Refreshes { tokens, next: 0, request: Vec::new() })
     };
-    tokens.into_iter().map(script).collect()
+    (0..clients).map(script).collect()
 }
 
 /// The numbers that are this client's.
@@ -123,20 +125,22 @@ impl Script for SignUps {
 }
 
 struct Refreshes {
-    token: String,
+    tokens: Vec<String>,
+    next: usize,
     request: Vec<u8>,
 }
 
 impl Script for Refreshes {
     fn next(&mut self) -> &[u8] {
-        let body = format!(r#"{{"refresh_token":"{}"}}"#, self.token);
+        let body = format!(r#"{{"refresh_token":"{}"}}"#, self.tokens[self.next]);
         self.request = request(&format!("POST {MOUNT}/access"), "", &body);
         &self.request
     }
 
     fn answered(&mut self, answer: &Answer<'_>) -> bool {
         let Some(token) = answer.text("refresh_token") else { return false };
-        token.clone_into(&mut self.token);
+        token.clone_into(&mut self.tokens[self.next]);
+        self.next = (self.next + 1) % self.tokens.len();
         answer.status == 200
     }
 }
