@@ -304,6 +304,33 @@ impl App {
         block_on(self.world.database.execute(sql))
     }
 
+    /// Has the database do something else too, with the rights of its owner, whenever it has changed a
+    /// row: `change` is such as `UPDATE ON auth_limits`, and `condition` may speak of `NEW`.
+    pub fn whenever(&self, change: &str, condition: &str, also: &str) {
+        let trigger =
+            format!("CREATE TRIGGER app_whenever AFTER {change} FOR EACH ROW WHEN ({condition})");
+        match self.kind {
+            StoreKind::Postgres => {
+                self.execute(&format!(
+                    "CREATE FUNCTION app_whenever() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
+                     SET search_path = public AS $$ BEGIN {also}; RETURN NULL; END $$;
+                     {trigger} EXECUTE FUNCTION app_whenever()"
+                ));
+            }
+            StoreKind::Sqlite => {
+                self.execute(&format!("{trigger} BEGIN {also}; END"));
+            }
+        }
+    }
+
+    /// Ends that.
+    pub fn no_longer(&self) {
+        self.execute(match self.kind {
+            StoreKind::Postgres => "DROP FUNCTION app_whenever CASCADE",
+            StoreKind::Sqlite => "DROP TRIGGER app_whenever",
+        });
+    }
+
     /// Runs a statement that the database refuses, and returns what it says.
     pub fn refused(&self, sql: &str) -> String {
         block_on(self.world.database.try_execute(sql)).expect_err("it is refused").to_string()

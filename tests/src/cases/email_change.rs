@@ -48,21 +48,9 @@ pub(super) fn a_failure_of_the_database_costs_no_link(app: &App) {
     let tokens = app.sign_in(&person);
     let new = moved(app, &person);
     let token = link(app, &tokens, &new);
-    let (begin, end) = match app.kind {
-        StoreKind::Postgres => {
-            app.execute(
-                "CREATE FUNCTION app_fail() RETURNS TRIGGER LANGUAGE plpgsql
-                 AS $$ BEGIN RAISE EXCEPTION 'on purpose'; END $$",
-            );
-            ("FOR EACH ROW EXECUTE FUNCTION app_fail()", "DROP TRIGGER app_fail ON auth_users")
-        }
-        StoreKind::Sqlite => {
-            ("BEGIN SELECT RAISE(ABORT, 'on purpose'); END", "DROP TRIGGER app_fail")
-        }
-    };
-    app.execute(&format!("CREATE TRIGGER app_fail BEFORE UPDATE OF email ON auth_users {begin}"));
+    app.whenever("UPDATE OF email ON auth_users", "TRUE", "INSERT INTO app_nowhere VALUES (1)");
     assert_problem(&confirm(app, &token), 500, "internal");
-    app.execute(end);
+    app.no_longer();
     assert_eq!(confirm(app, &token).status, 200);
     app.sign_in(&new);
 }

@@ -6,7 +6,7 @@ use auth_core::MessageKind;
 use serde_json::{Value, json};
 
 use super::assertions::assert_problem;
-use crate::{App, Authenticator, Person, StoreKind, Tokens};
+use crate::{App, Authenticator, Person, Tokens};
 
 pub(super) fn an_enrolment_counts_for_nothing_until_it_is_confirmed(app: &App) {
     let person = app.user();
@@ -43,24 +43,9 @@ pub(super) fn wrong_codes_are_counted_before_there_is_a_factor(app: &App) {
 pub(super) fn an_enrolment_that_is_replaced_meanwhile_is_none(app: &App) {
     let tokens = app.sign_in(&app.user());
     let enrolment = start(app, &tokens);
-    let replace = "UPDATE auth_totp_enrolments SET secret =";
-    match app.kind {
-        StoreKind::Postgres => {
-            app.execute(&format!(
-                "CREATE FUNCTION app_replace() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
-                 SET search_path = public AS $$ BEGIN {replace} '\\x00'; RETURN NULL; END $$"
-            ));
-            app.execute(
-                "CREATE TRIGGER app_replace AFTER INSERT ON auth_attempts
-                 FOR EACH ROW EXECUTE FUNCTION app_replace()",
-            );
-        }
-        StoreKind::Sqlite => {
-            app.execute(&format!(
-                "CREATE TRIGGER app_replace AFTER INSERT ON auth_attempts BEGIN {replace} X'00'; END"
-            ));
-        }
-    }
+    let another = "SELECT refresh FROM auth_sessions LIMIT 1";
+    let replace = format!("UPDATE auth_totp_enrolments SET secret = ({another})");
+    app.whenever("INSERT ON auth_attempts", "TRUE", &replace);
     let reply = confirm(app, &tokens, &app.code(&enrolment));
     assert_problem(&reply, 409, "no_pending_enrolment");
     assert_eq!(app.get("/me", Some(&tokens.access)).json()["two_factor_enabled"], false);

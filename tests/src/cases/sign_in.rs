@@ -6,7 +6,7 @@ use super::counting::rows;
 use super::probes::{
     assert_alike, assert_ended, assert_live, assert_refused, claims, refresh, try_sign_in,
 };
-use crate::{App, Request, StoreKind};
+use crate::{App, Request};
 
 pub(super) fn a_session_is_complete(app: &App) {
     let person = app.user();
@@ -242,12 +242,11 @@ pub(super) fn a_factor_that_appears_meanwhile_lets_nobody_in(apps: &[App]) {
     let app = &apps[0];
     let person = app.user();
     app.sign_in(&person);
-    let (secret, now) = match app.kind {
-        StoreKind::Postgres => ("'\\x00'", "now()"),
-        StoreKind::Sqlite => ("X'00'", "0"),
-    };
-    let insert = format!("INSERT INTO auth_totp SELECT id, {secret}, 0, {now} FROM auth_users");
-    once_counted(app, &format!("{insert} WHERE id NOT IN (SELECT user_id FROM auth_totp)"));
+    let secret = "(SELECT refresh FROM auth_sessions LIMIT 1)";
+    let insert =
+        format!("INSERT INTO auth_totp SELECT id, {secret}, 0, created_at FROM auth_users");
+    let once = "WHERE id NOT IN (SELECT user_id FROM auth_totp)";
+    app.whenever(COUNTED, AT_PASSWORDS, &format!("{insert} {once}"));
     let reply = try_sign_in(app, &person.email, &person.password);
     assert_problem(&reply, 401, "invalid_credentials");
     assert_eq!((rows(app, "auth_totp"), rows(app, "auth_sessions")), (1, 1));
@@ -258,7 +257,7 @@ pub(super) fn who_goes_meanwhile_is_nobody(apps: &[App]) {
     let (person, second) = (app.user(), app.user());
     app.sign_in(&person);
     app.enable_two_factor(&app.sign_in(&second));
-    once_counted(app, "DELETE FROM auth_users");
+    app.whenever(COUNTED, AT_PASSWORDS, "DELETE FROM auth_users");
     for person in [&second, &person] {
         let reply = try_sign_in(app, &person.email, &person.password);
         assert_problem(&reply, 401, "invalid_credentials");
@@ -266,24 +265,5 @@ pub(super) fn who_goes_meanwhile_is_nobody(apps: &[App]) {
     assert_eq!(rows(app, "auth_users"), 0);
 }
 
-/// Does something whenever an attempt at a password has been counted.
-fn once_counted(app: &App, sql: &str) {
-    let when = "FOR EACH ROW WHEN (NEW.subject LIKE 'wrong_passwords:%')";
-    match app.kind {
-        StoreKind::Postgres => {
-            app.execute(&format!(
-                "CREATE FUNCTION app_counted() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
-                 SET search_path = public AS $$ BEGIN {sql}; RETURN NULL; END $$"
-            ));
-            app.execute(&format!(
-                "CREATE TRIGGER app_counted AFTER UPDATE ON auth_limits {when}
-                 EXECUTE FUNCTION app_counted()"
-            ));
-        }
-        StoreKind::Sqlite => {
-            app.execute(&format!(
-                "CREATE TRIGGER app_counted AFTER UPDATE ON auth_limits {when} BEGIN {sql}; END"
-            ));
-        }
-    }
-}
+const COUNTED: &str = "UPDATE ON auth_limits";
+const AT_PASSWORDS: &str = "NEW.subject LIKE 'wrong_passwords:%'";
