@@ -11,8 +11,9 @@ use crate::crypto::digest::Digest;
 use crate::crypto::verified_tokens::VerifiedToken;
 use crate::http::credentials::{self, Delivery};
 use crate::observation::note_user;
+use crate::store::Caller;
 use crate::{
-    AccessToken, Auth, Client, Error, Identity, Request, Result, SessionId, Timestamp, User,
+    AccessToken, Auth, Client, Error, Identity, Request, Result, SessionId, Timestamp, User, UserId,
 };
 
 impl Auth {
@@ -27,7 +28,7 @@ impl Auth {
     /// [`Error::CrossSiteRequest`] if the token is a cookie, `method` is not safe, and a foreign page
     /// may have sent the request; [`Error::Malformed`] for two credentials that differ.
     pub async fn authenticate(&self, method: &Method, headers: &HeaderMap) -> Result<User> {
-        Ok(self.session_of(method, headers).await?.into_user())
+        Ok(self.caller(method, headers).await?.user)
     }
 
     /// Returns the user of a request if they signed in within the last minutes, by
@@ -38,9 +39,9 @@ impl Auth {
     /// Those of [`authenticate`](Self::authenticate), and [`Error::ReauthenticationRequired`] if the
     /// sign-in was too long ago.
     pub async fn authenticate_recent(&self, method: &Method, headers: &HeaderMap) -> Result<User> {
-        let session = self.session_of(method, headers).await?;
-        self.require_recent(&session)?;
-        Ok(session.into_user())
+        let caller = self.caller(method, headers).await?;
+        self.require_recent_proof(caller.authenticated_at)?;
+        Ok(caller.user)
     }
 
     /// Returns the user of a request if they have the role of this name now.
@@ -78,8 +79,7 @@ impl Auth {
     ///
     /// Those of [`authenticate`](Self::authenticate).
     pub async fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Identity> {
-        let token = credentials::access_token(method, headers, &self.0.config)?;
-        let (token, _) = token.ok_or(Error::Unauthenticated)?;
+        let (token, _) = self.presented(method, headers)?;
         let now = self.now();
         // Nearly always, nothing has to be waited for.
         match self.check(token, now) {
@@ -93,24 +93,30 @@ impl Auth {
         }
     }
 
-    async fn session_of(&self, method: &Method, headers: &HeaderMap) -> Result<CurrentSession> {
-        let token = credentials::access_token(method, headers, &self.0.config)?;
-        let (token, _) = token.ok_or(Error::Unauthenticated)?;
-        self.in_time(self.live_session(token)).await
+    async fn caller(&self, method: &Method, headers: &HeaderMap) -> Result<Caller> {
+        let (token, _) = self.presented(method, headers)?;
+        self.in_time(self.live_caller(token)).await
+    }
+
+    async fn live_caller(&self, token: &str) -> Result<Caller> {
+        let now = self.now();
+        let claims = self.verify(token, now).await?;
+        let found = self.0.store.read().await?.caller(claims.sid.into(), now).await?;
+        let mut caller = found.ok_or(Error::Unauthenticated)?;
+        caller.authenticated_at = vouched(&claims, caller.user.id, caller.authenticated_at)?;
+        note_user(caller.user.id, Some(claims.sid.into()));
+        Ok(caller)
     }
 
     async fn live_session(&self, token: &str) -> Result<CurrentSession> {
         let now = self.now();
         let claims = self.verify(token, now).await?;
         let found = self.0.store.read().await?.authenticated(claims.sid.into(), now).await?;
-        let mut authenticated = found
-            .filter(|found| Uuid::from(found.account.user.id) == claims.sub)
-            .ok_or(Error::Unauthenticated)?;
-        // A token from before a re-authentication may be stolen, and has proven nothing since.
-        let proven = Timestamp::from_secs(claims.auth_time);
-        authenticated.authenticated_at = authenticated.authenticated_at.min(proven);
-        note_user(authenticated.account.user.id, Some(authenticated.session_id));
-        Ok(CurrentSession { authenticated, client: Client::default() })
+        let mut found = found.ok_or(Error::Unauthenticated)?;
+        let user_id = found.account.user.id;
+        found.authenticated_at = vouched(&claims, user_id, found.authenticated_at)?;
+        note_user(user_id, Some(found.session_id));
+        Ok(CurrentSession { authenticated: found, client: Client::default() })
     }
 
     async fn identity(&self, token: &str, now: Timestamp) -> Result<Identity> {
@@ -124,7 +130,9 @@ impl Auth {
     }
 
     pub(crate) async fn current_session(&self, request: &Request) -> Result<CurrentSession> {
-        let session = self.session_of(request.method(), request.headers()).await?;
+        let (method, headers) = (request.method(), request.headers());
+        let (token, _) = self.presented(method, headers)?;
+        let session = self.in_time(self.live_session(token)).await?;
         Ok(session.asked_by(self.client(request)))
     }
 
@@ -136,7 +144,11 @@ impl Auth {
 
     /// Refuses a session whose factors were not all proven within the last minutes.
     pub(crate) fn require_recent(&self, session: &CurrentSession) -> Result<()> {
-        let age = self.now().since(session.authenticated.authenticated_at);
+        self.require_recent_proof(session.authenticated.authenticated_at)
+    }
+
+    fn require_recent_proof(&self, proven: Timestamp) -> Result<()> {
+        let age = self.now().since(proven);
         if age > self.0.config.recent_sign_in {
             return Err(Error::ReauthenticationRequired);
         }
@@ -146,8 +158,15 @@ impl Auth {
     /// How the access token of `request` came, and new ones travel.
     pub(crate) fn delivery(&self, request: &Request) -> Result<Delivery> {
         let (method, headers) = (request.method(), request.headers());
-        let found = credentials::access_token(method, headers, &self.0.config)?;
-        found.map(|(_, delivery)| delivery).ok_or(Error::Unauthenticated)
+        Ok(self.presented(method, headers)?.1)
+    }
+
+    fn presented<'a>(
+        &self,
+        method: &Method,
+        headers: &'a HeaderMap,
+    ) -> Result<(&'a str, Delivery)> {
+        credentials::access_token(method, headers, &self.0.config)?.ok_or(Error::Unauthenticated)
     }
 
     pub(crate) async fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Claims>> {
@@ -189,6 +208,15 @@ impl Auth {
         }
         Ok(claims)
     }
+}
+
+/// When the user of a session has proven their factors, for the bearer of a token with these claims.
+fn vouched(claims: &Claims, user_id: UserId, authenticated_at: Timestamp) -> Result<Timestamp> {
+    if Uuid::from(user_id) != claims.sub {
+        return Err(Error::Unauthenticated);
+    }
+    // A token from before a re-authentication may be stolen, and has proven nothing since.
+    Ok(authenticated_at.min(Timestamp::from_secs(claims.auth_time)))
 }
 
 /// What a refused token is answered with, and how it is logged.

@@ -101,7 +101,8 @@ impl Auth {
 }
 
 async fn me(auth: &Auth, request: Request) -> Result<Response> {
-    Ok(reply::json(StatusCode::OK, auth.current_session(&request).await?.user()))
+    let user = auth.authenticate(request.method(), request.headers()).await?;
+    Ok(reply::json(StatusCode::OK, &user))
 }
 
 async fn delete(auth: &Auth, request: Request) -> Result<Response> {

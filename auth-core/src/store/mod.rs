@@ -18,6 +18,7 @@ mod kept;
 mod lent;
 mod limits;
 mod listen;
+mod live_sessions;
 mod messages;
 mod one_time_tokens;
 #[cfg(feature = "postgres")]
@@ -51,11 +52,12 @@ pub(crate) use exports::{KeptCredentials, KeptHold, KeptMail, KeptSession, KeptT
 pub(crate) use imports::WholeUser;
 #[cfg(feature = "postgres")]
 use lent::Lent;
+pub(crate) use live_sessions::{Authenticated, Caller};
 pub(crate) use messages::{MessageFilter, MessageRow};
 pub(crate) use one_time_tokens::{NewEmail, NewToken, Purpose};
 #[cfg(feature = "postgres")]
 use patience::Pace;
-pub(crate) use sessions::{Authenticated, NewSession, Refreshed, Renewal, Rotated, Rotation};
+pub(crate) use sessions::{NewSession, Refreshed, Renewal, Rotated, Rotation};
 pub(crate) use signing_keys::KeyRow;
 pub(crate) use two_factor::{EnrolmentRow, NewChallenge};
 pub(crate) use user_details::UserFilter;

@@ -3,9 +3,8 @@ use sqlx::{query, query_as, query_scalar};
 use super::users::account_columns;
 use super::{Connection, Db, StoreError, on};
 use crate::crypto::digest::Digest;
-use crate::device::device;
 use crate::model::Account;
-use crate::{Client, Session, SessionId, Timestamp, UserId};
+use crate::{Client, SessionId, Timestamp, UserId};
 #[cfg(feature = "postgres")]
 use crate::{Clock, SystemClock};
 
@@ -67,15 +66,6 @@ pub(crate) struct Rotated {
     pub(crate) expires_at: Timestamp,
     pub(crate) remembered: bool,
     pub(crate) user_agent: Option<String>,
-}
-
-/// A live session and its user.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct Authenticated {
-    #[sqlx(flatten)]
-    pub(crate) account: Account,
-    pub(crate) session_id: SessionId,
-    pub(crate) authenticated_at: Timestamp,
 }
 
 /// Without an alias, which SQLite does not know where it returns.
@@ -320,58 +310,6 @@ impl Connection {
                    UNION ALL
                    SELECT session_id, revoked_at FROM auth_revocations WHERE revoked_at > $1";
         Ok(on!(self, |db| query_as(sql).bind(since).fetch_all(db).await?))
-    }
-
-    /// Whether the session may still be used.
-    pub(crate) async fn session_is_live(
-        &mut self,
-        id: SessionId,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id
-                   WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
-                     AND u.disabled_at IS NULL";
-        let found: Option<i32> =
-            on!(self, |db| query_scalar(sql).bind(id).bind(now).fetch_optional(db).await?);
-        Ok(found.is_some())
-    }
-
-    /// The user of a live session.
-    pub(crate) async fn authenticated(
-        &mut self,
-        id: SessionId,
-        now: Timestamp,
-    ) -> Result<Option<Authenticated>, StoreError> {
-        let sql = concat!(
-            "SELECT ",
-            account_columns!(),
-            ", s.id AS session_id, s.authenticated_at
-             FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id
-             WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
-               AND u.disabled_at IS NULL"
-        );
-        Ok(on!(self, |db| query_as(sql).bind(id).bind(now).fetch_optional(db).await?))
-    }
-
-    /// The live sessions of a user, the latest first.
-    pub(crate) async fn sessions(
-        &mut self,
-        user_id: UserId,
-        now: Timestamp,
-    ) -> Result<Vec<Session>, StoreError> {
-        let sql = "SELECT id, created_at, last_used_at, ip, user_agent,
-                          CASE WHEN idle_expires_at < expires_at THEN idle_expires_at
-                               ELSE expires_at END AS expires_at
-                   FROM auth_sessions
-                   WHERE user_id = $1 AND revoked_at IS NULL
-                     AND expires_at > $2 AND idle_expires_at > $2
-                   ORDER BY created_at DESC, id DESC";
-        let mut sessions: Vec<Session> =
-            on!(self, |db| query_as(sql).bind(user_id).bind(now).fetch_all(db).await?);
-        for session in &mut sessions {
-            session.device = session.user_agent.as_deref().and_then(device);
-        }
-        Ok(sessions)
     }
 
     /// Starts the family of a session's refresh tokens anew, so that the tokens from before are

@@ -26,11 +26,21 @@ pub(crate) struct Addressee {
 
 /// The columns of an [`Account`], of `auth_users u`. Each by its name: a statement that is prepared
 /// as `*` fails for good once a migration of a newer instance adds a column.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.email, u.username, u.roles, u.activated_at, u.created_at,
+         EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id) AS two_factor_enabled"
+    };
+}
+pub(super) use user_columns;
+
 macro_rules! account_columns {
     () => {
-        "u.id, u.email, u.email_canonical, u.username, u.password_hash, u.password_epoch,
-         u.factor_epoch, u.roles, u.language, u.activated_at, u.disabled_at, u.created_at,
-         EXISTS (SELECT 1 FROM auth_totp t WHERE t.user_id = u.id) AS two_factor_enabled"
+        concat!(
+            $crate::store::users::user_columns!(),
+            ", u.email_canonical, u.password_hash, u.password_epoch, u.factor_epoch, u.language,
+             u.disabled_at"
+        )
     };
 }
 pub(super) use account_columns;

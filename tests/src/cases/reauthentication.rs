@@ -60,6 +60,7 @@ pub(super) fn it_makes_the_sign_in_recent(app: &App) {
     assert!(!is_recent(app, &before));
     let after = App::tokens(&again(app, &before, &person));
     assert!(is_recent(app, &after));
+    assert!(!is_recent(app, &before), "who has stolen a token has proven nothing");
     let (old, new) = (claims(&before.access), claims(&after.access));
     assert_eq!(old["sid"], new["sid"]);
     assert_ne!(old["jti"], new["jti"]);
