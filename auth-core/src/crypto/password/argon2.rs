@@ -269,6 +269,9 @@ mod tests {
         let derivation = Derivation { variant: CURRENT, params: costly, pepper: None };
         derivation.derive(b"password", b"somesalt", &mut [0; 32], &mut simd).unwrap();
         assert!(!simd.is_held(), "more than hashes of now need is not kept");
+        assert!(computes_the_known_hash(&mut simd) && simd.is_held());
+        simd.give_back();
+        assert!(!simd.is_held(), "nor is what nobody needs");
     }
 
     /// RFC 9106 §5, all three in one memory, which other work has used before.

@@ -44,10 +44,6 @@ impl<'a> Stored<'a> {
     }
 
     pub(super) fn matches(&self, password: &[u8], memory: &mut HashMemory) -> bool {
-        if !matches!(self, Self::Argon2(_)) {
-            // These do not write over what the last hash has left.
-            memory.wipe();
-        }
         match self {
             Self::Argon2(hash) => hash.matches(password, memory),
             Self::Bcrypt(hash) => hash.matches(password),
