@@ -3,8 +3,6 @@ use std::time::Duration;
 #[cfg(feature = "sqlite")]
 use std::time::Instant;
 
-use sqlx::migrate::MigrateError;
-
 #[cfg(feature = "sqlite")]
 use super::Handle;
 #[cfg(feature = "postgres")]
@@ -13,7 +11,7 @@ use super::kept::Intent;
 use super::lent::Lender;
 #[cfg(feature = "postgres")]
 use super::patience::{Pace, pool_options, within};
-use super::{Connection, Db, Tx};
+use super::{Connection, Db, StoreError, Tx};
 
 /// The database that holds the users.
 ///
@@ -306,82 +304,6 @@ impl fmt::Debug for Store {
             #[cfg(feature = "sqlite")]
             Pools::Sqlite { .. } => "Store(Sqlite)",
         })
-    }
-}
-
-/// The database failed, or could not be reached.
-#[derive(Debug)]
-pub struct StoreError(sqlx::Error);
-
-impl StoreError {
-    /// Whether another connection to the same SQLite file was in the way.
-    #[cfg(feature = "sqlite")]
-    fn is_locked(&self) -> bool {
-        let code = self.0.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-        code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
-    }
-
-    /// Whether the role that connects lacks the right, which only Postgres knows of.
-    pub(crate) fn is_forbidden(&self) -> bool {
-        self.0
-            .as_database_error()
-            .and_then(|error| error.code())
-            .is_some_and(|code| code == "42501")
-    }
-
-    /// Whether the statement would have given two rows what only one may have.
-    pub(crate) fn is_unique_violation(&self) -> bool {
-        self.0.as_database_error().is_some_and(|error| error.is_unique_violation())
-    }
-
-    /// Returns whether the same request may succeed later: the database is away, busy or full.
-    #[must_use]
-    pub fn is_temporary(&self) -> bool {
-        match &self.0 {
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| temporary(&code)),
-            sqlx::Error::Io(_)
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::WorkerCrashed => true,
-            _ => false,
-        }
-    }
-}
-
-/// Postgres has classes of five characters, SQLite has numbers whose lowest byte is the kind.
-fn temporary(code: &str) -> bool {
-    const POSTGRES: [&str; 7] = ["08", "25006", "25P03", "40", "53", "55P03", "57"];
-    const SQLITE: [u32; 8] = [5, 6, 8, 9, 10, 13, 14, 15];
-    if code.len() == 5 {
-        POSTGRES.iter().any(|prefix| code.starts_with(prefix))
-    } else {
-        code.parse::<u32>().is_ok_and(|code| SQLITE.contains(&(code & 0xff)))
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the database failed or could not be reached")
-    }
-}
-
-impl std::error::Error for StoreError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        Self(error)
-    }
-}
-
-impl From<MigrateError> for StoreError {
-    fn from(error: MigrateError) -> Self {
-        Self(error.into())
     }
 }
 

@@ -9,6 +9,7 @@ mod account_changes;
 mod attempts;
 mod connect;
 mod diagnosis;
+mod error;
 mod events;
 mod exports;
 mod imports;
@@ -42,11 +43,12 @@ use std::fmt;
 #[cfg(feature = "sqlite")]
 use sqlx::{Transaction, pool::PoolConnection};
 
+pub use connect::Store;
 #[cfg(all(feature = "settings", feature = "postgres"))]
 pub(crate) use connect::connections_for_this_machine;
 #[cfg(all(feature = "settings", feature = "sqlite"))]
 pub(crate) use connect::in_memory;
-pub use connect::{Store, StoreError};
+pub use error::StoreError;
 pub(crate) use events::EventFilter;
 pub(crate) use exports::{KeptCredentials, KeptHold, KeptMail, KeptSession, KeptToken};
 pub(crate) use imports::WholeUser;

@@ -1,5 +1,6 @@
 use sqlx::{query, query_as, query_scalar};
 
+#[cfg(feature = "postgres")]
 use super::users::account_columns;
 use super::{Connection, Db, StoreError, on};
 use crate::crypto::digest::Digest;
