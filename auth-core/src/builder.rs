@@ -164,6 +164,12 @@ impl Builder {
         self
     }
 
+    /// Whether mails go anywhere, or it is for whoever set the outbox to see that they do.
+    #[cfg(feature = "settings")]
+    pub(crate) fn delivers(&self) -> bool {
+        self.mailer.is_some() || self.outbox.is_some()
+    }
+
     /// Checks everything and makes the service ready, with signing keys at hand.
     ///
     /// # Errors
@@ -171,6 +177,20 @@ impl Builder {
     /// If a value of the configuration is not safe, if a template is broken, if the master secret
     /// does not open what the database holds, or if the database fails.
     pub async fn build(self) -> Result<Auth, BuildError> {
+        let auth = self.assemble().await?;
+        auth.signing_key(auth.now()).await.map_err(not_opened)?;
+        Ok(auth)
+    }
+
+    /// The same without a key where the database has none: nothing is written.
+    #[cfg(feature = "settings")]
+    pub(crate) async fn build_as_found(self) -> Result<Auth, BuildError> {
+        let auth = self.assemble().await?;
+        auth.reload_keys().await.map_err(not_opened)?;
+        Ok(auth)
+    }
+
+    async fn assemble(self) -> Result<Auth, BuildError> {
         let Self {
             config,
             store,
@@ -253,15 +273,17 @@ impl Builder {
             redis,
         }));
         telemetry::describe();
-        auth.signing_key(auth.now()).await.map_err(|error| match error {
-            Error::Store(error) => BuildError::Store(error),
-            _ => ConfigError::new(
-                "secret",
-                "does not open the keys of this database, sealed with another",
-            )
-            .into(),
-        })?;
         Ok(auth)
+    }
+}
+
+fn not_opened(error: Error) -> BuildError {
+    match error {
+        Error::Store(error) => BuildError::Store(error),
+        _ => {
+            let problem = "does not open the keys of this database, sealed with another";
+            ConfigError::new("secret", problem).into()
+        }
     }
 }
 

@@ -112,6 +112,7 @@
 //!
 //! * [Flows](manual::flows): what each takes, does, mails and guarantees, and what ends what
 //! * [Security](manual::security): the threats, the promises, the known limits
+//! * [Requirements](manual::requirements): what is required, what controls it, which test fails without
 //! * [Defaults](manual::defaults): every value with its bounds and its reason; the problem codes
 //! * [Operations](manual::operations): databases, mail, secrets, keys, logs, backups
 

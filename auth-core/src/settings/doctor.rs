@@ -10,7 +10,8 @@ impl Settings {
     /// Looks for what is wrong with the settings of this process, all of it at once, and if they are
     /// usable, with the [service](crate::Auth::doctor) that they describe.
     ///
-    /// The schema of the database stays as it is.
+    /// Nothing is written: neither the schema of the database, nor a signing key or a development secret
+    /// that is still to be made.
     pub async fn doctor() -> Vec<Finding> {
         Self::examine_read(None, env::vars_os()).await
     }
@@ -35,7 +36,7 @@ impl Settings {
 
     async fn examine_service(self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        match self.connect().await {
+        match self.inspect().await {
             Ok(auth) => findings.extend(auth.doctor().await),
             Err(error) => {
                 let advice = "what depends on it can be examined only after that";

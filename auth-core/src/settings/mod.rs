@@ -177,15 +177,8 @@ impl Settings {
         if let Some(url) = &raw.redis_url {
             kept(&mut problems, check_redis(url));
         }
-        match (&raw.smtp_url, &config) {
-            (Some(url), Some(config)) => {
-                kept(&mut problems, check_smtp(url, &config.mail_from));
-            }
-            (None, _) if !development => {
-                let problem = "is required, unless the public URL is loopback";
-                problems.push(ConfigError::new("smtp_url", problem));
-            }
-            _ => {}
+        if let (Some(url), Some(config)) = (&raw.smtp_url, &config) {
+            kept(&mut problems, check_smtp(url, &config.mail_from));
         }
         let drain = raw.drain.map_or(Duration::ZERO, Duration::from);
         if drain > LONGEST_DRAIN {
@@ -195,6 +188,10 @@ impl Settings {
         let filter =
             filter.map_err(|error| ConfigError::new("log", format!("is no filter: {error}")));
         kept(&mut problems, filter);
+        if raw.smtp_url.is_none() && !development && !problems.is_empty() {
+            // Alone it is no problem yet: a host may bring a mailer of its own.
+            problems.push(no_mailer());
+        }
         match (config, database, secret, pepper) {
             (Some(config), Some(database), Some(secret), Some(pepper)) if problems.is_empty() => {
                 Ok(Self {
@@ -234,6 +231,10 @@ impl fmt::Debug for Settings {
 
 fn kept<T>(problems: &mut Vec<ConfigError>, result: Result<T, ConfigError>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
+}
+
+fn no_mailer() -> ConfigError {
+    ConfigError::new("smtp_url", "is required, unless the public URL is loopback")
 }
 
 fn first(errors: Vec<SettingsError>) -> SettingsError {

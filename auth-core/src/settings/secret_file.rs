@@ -1,28 +1,47 @@
 //! The master secret of a development server, which outlives restarts as its database does.
 
+use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::{ConfigError, MasterSecret, Random};
 
-/// Returns the secret that is kept beside `database`, and makes it if there is none yet.
-///
-/// Only the owner of the file may read it. Two servers that start at once end with the same secret.
-pub(super) fn read_or_make(
-    database: &Path,
-    random: &dyn Random,
-) -> Result<MasterSecret, ConfigError> {
-    let path = beside(database, ".secret");
-    let failed = |problem: String| {
-        let path = path.display();
-        ConfigError::new("secret", format!("is not set, and {path} cannot be used: {problem}"))
-    };
-    if !fs::exists(&path).map_err(|error| failed(error.to_string()))? {
-        make(&path, random).map_err(|error| failed(error.to_string()))?;
+/// Where it is kept: beside the database, readable by its owner alone.
+pub(super) struct SecretFile(PathBuf);
+
+impl SecretFile {
+    pub(super) fn beside(database: &Path) -> Self {
+        Self(beside(database, ".secret"))
     }
-    let text = fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
-    MasterSecret::parse(text.trim()).map_err(|error| failed(error.to_string()))
+
+    pub(super) fn exists(&self) -> Result<bool, ConfigError> {
+        fs::exists(&self.0).map_err(|error| self.unusable(&error))
+    }
+
+    /// Returns the secret, and makes it if there is none yet. Two servers that start at once end with
+    /// the same one.
+    pub(super) fn read_or_make(&self, random: &dyn Random) -> Result<MasterSecret, ConfigError> {
+        if !self.exists()? {
+            make(&self.0, random).map_err(|error| self.unusable(&error))?;
+        }
+        let text = fs::read_to_string(&self.0).map_err(|error| self.unusable(&error))?;
+        MasterSecret::parse(text.trim()).map_err(|error| self.unusable(&error))
+    }
+
+    pub(super) fn is_lost(&self) -> ConfigError {
+        let path = self.0.display();
+        let problem = format!(
+            "is not set, and {path} is gone, which has sealed what the database holds: \
+             bring it back, or remove the database too"
+        );
+        ConfigError::new("secret", problem)
+    }
+
+    fn unusable(&self, problem: &dyn Display) -> ConfigError {
+        let path = self.0.display();
+        ConfigError::new("secret", format!("is not set, and {path} cannot be used: {problem}"))
+    }
 }
 
 /// The file appears with its whole content or not at all, and never in place of another.
@@ -63,8 +82,8 @@ mod tests {
     fn servers_that_start_at_once_share_a_secret_that_only_the_owner_reads() {
         let folder = env::temp_dir().join(format!("auth-secret-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let database = folder.join("auth.db");
-        let secret = || read_or_make(&database, &SystemRandom).unwrap().to_base64();
+        let file = SecretFile::beside(&folder.join("auth.db"));
+        let secret = || file.read_or_make(&SystemRandom).unwrap().to_base64();
         let secrets: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(secret)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -79,7 +98,7 @@ mod tests {
             assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
         fs::write(folder.join("auth.db.secret"), "c2hvcnQ=\n").unwrap();
-        let error = read_or_make(&database, &SystemRandom).unwrap_err();
+        let error = file.read_or_make(&SystemRandom).unwrap_err();
         assert!(error.to_string().contains("auth.db.secret"), "{error}");
         fs::remove_dir_all(&folder).unwrap();
     }

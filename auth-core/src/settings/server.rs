@@ -9,7 +9,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::database::Database;
 use super::raw::LogFormat;
-use super::{Settings, SettingsError};
+#[cfg(feature = "sqlite")]
+use super::secret_file::SecretFile;
+use super::{Settings, SettingsError, no_mailer};
 use crate::config::is_loopback;
 #[cfg(feature = "sqlite")]
 use crate::store::in_memory;
@@ -96,6 +98,19 @@ impl Settings {
         self,
         customize: impl FnOnce(Builder) -> Builder,
     ) -> Result<Auth, SettingsError> {
+        let store = self.open_current().await?;
+        self.build(store, customize).await
+    }
+
+    /// The same, but nothing is made that is missing.
+    pub(super) async fn inspect(mut self) -> Result<Auth, SettingsError> {
+        let store = self.open_current().await?;
+        let secret = self.secret(&store, Missing::Stays).await?;
+        Ok(self.builder(store, secret, |builder| builder)?.build_as_found().await?)
+    }
+
+    /// Opens a database that is there, and has the schema of this version.
+    async fn open_current(&self) -> Result<Store, SettingsError> {
         #[cfg(feature = "sqlite")]
         if let Database::Sqlite(url) = &self.database
             && !in_memory(url)
@@ -110,7 +125,7 @@ impl Settings {
         if !schema.is_current() {
             return Err(SettingsError(format!("database_url: {schema}")));
         }
-        self.build(store, customize).await
+        Ok(store)
     }
 
     /// Brings the schema of the database up to date, and returns how many migrations that took.
@@ -149,15 +164,52 @@ impl Settings {
     }
 
     async fn build(
-        self,
+        mut self,
         store: Store,
         customize: impl FnOnce(Builder) -> Builder,
     ) -> Result<Auth, SettingsError> {
+        let secret = self.secret(&store, Missing::IsMade).await?;
+        Ok(self.builder(store, secret, customize)?.build().await?)
+    }
+
+    /// Settings without a secret were refused, unless this is development on SQLite.
+    async fn secret(
+        &mut self,
+        store: &Store,
+        missing: Missing,
+    ) -> Result<MasterSecret, SettingsError> {
+        if let Some(secret) = self.secret.take() {
+            return Ok(secret);
+        }
+        match &self.database {
+            #[cfg(feature = "postgres")]
+            Database::Postgres { .. } => {
+                Err(crate::ConfigError::new("secret", "is required with Postgres").into())
+            }
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(url) => {
+                if in_memory(url) {
+                    return Ok(MasterSecret::generate(&crate::SystemRandom));
+                }
+                // First, for a secret is made before the keys that it seals.
+                let is_sealed = store.read().await?.newest_signing_key().await?.is_some();
+                let file = SecretFile::beside(&file_of(url)?);
+                Ok(match (file.exists()?, missing) {
+                    (false, _) if is_sealed => return Err(file.is_lost().into()),
+                    (false, Missing::Stays) => MasterSecret::generate(&crate::SystemRandom),
+                    _ => file.read_or_make(&crate::SystemRandom)?,
+                })
+            }
+        }
+    }
+
+    fn builder(
+        self,
+        store: Store,
+        secret: MasterSecret,
+        customize: impl FnOnce(Builder) -> Builder,
+    ) -> Result<Builder, SettingsError> {
         let development = self.is_development();
-        let secret = match self.secret {
-            Some(secret) => secret,
-            None => development_secret(&self.database)?,
-        };
         #[cfg(feature = "smtp")]
         let smtp = match &self.smtp_url {
             Some(url) => Some(SmtpMailer::new(url, &self.config.mail_from)?),
@@ -179,8 +231,17 @@ impl Settings {
         if let Some(folder) = self.templates {
             builder = builder.templates(folder);
         }
-        Ok(customize(builder).build().await?)
+        let builder = customize(builder);
+        // In development there is the mailbox.
+        if builder.delivers() { Ok(builder) } else { Err(no_mailer().into()) }
     }
+}
+
+/// What becomes of a development secret that is not there yet.
+enum Missing {
+    IsMade,
+    /// One that is gone with the process stands in for it: nothing was sealed yet.
+    Stays,
 }
 
 impl Server {
@@ -265,23 +326,6 @@ fn start_logging(filter: &str, format: LogFormat) {
     };
     if started.is_err() {
         tracing::debug!("the process logs in a way of its own");
-    }
-}
-
-/// Settings without a secret were refused, unless this is development on SQLite.
-fn development_secret(database: &Database) -> Result<MasterSecret, SettingsError> {
-    match database {
-        #[cfg(feature = "postgres")]
-        Database::Postgres { .. } => {
-            Err(crate::ConfigError::new("secret", "is required with Postgres").into())
-        }
-        #[cfg(feature = "sqlite")]
-        Database::Sqlite(url) => {
-            if in_memory(url) {
-                return Ok(MasterSecret::generate(&crate::SystemRandom));
-            }
-            Ok(super::secret_file::read_or_make(&file_of(url)?, &crate::SystemRandom)?)
-        }
     }
 }
 
