@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use tracing::Instrument;
 
@@ -61,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) hooks: Hooks,
     /// Whether no new requests are to be sent here.
     pub(crate) draining: AtomicBool,
+    /// That an adapter does not know the other ends of its connections is told once.
+    pub(crate) peer_is_missing: Once,
     /// The id of the latest event of this instance.
     pub(crate) last_event: Mutex<Option<EventId>>,
     #[cfg(feature = "redis")]
@@ -154,6 +156,15 @@ impl Auth {
     /// Who is at the other end of `request`.
     pub(crate) fn client(&self, request: &Request) -> Client {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+        if peer.is_none() {
+            self.0.peer_is_missing.call_once(|| {
+                tracing::warn!(
+                    event = "peer_missing",
+                    "the addresses of clients are unknown, and all share one budget of attempts: \
+                     on axum, serve with `into_make_service_with_connect_info::<SocketAddr>()`"
+                );
+            });
+        }
         let address = client_address(peer, request.headers(), &self.0.config.trusted_proxies);
         let user_agent = request.headers().get(http::header::USER_AGENT);
         let user_agent = user_agent.and_then(|value| value.to_str().ok());

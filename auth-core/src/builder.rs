@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -268,6 +268,7 @@ impl Builder {
             hasher: Arc::new(hasher),
             hooks,
             draining: AtomicBool::new(false),
+            peer_is_missing: Once::new(),
             last_event: Mutex::default(),
             #[cfg(feature = "redis")]
             redis,

@@ -319,8 +319,11 @@ fn origin(key: &'static str, text: &str) -> Result<Url, ConfigError> {
 }
 
 fn base(key: &'static str, text: &str) -> Result<Url, ConfigError> {
-    let url =
-        Url::parse(text).map_err(|error| ConfigError::new(key, format!("is no URL: {error}")))?;
+    if text == "*" {
+        return Err(ConfigError::new(key, "must list origins one by one: \"*\" is everybody"));
+    }
+    let url = Url::parse(text)
+        .map_err(|_| ConfigError::new(key, "is no URL such as \"https://app.example.com\""))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(ConfigError::new(key, "must not carry credentials"));
     }

@@ -112,7 +112,8 @@ fn parse(url: &str, from: &str) -> Result<(AsyncSmtpTransportBuilder, Mailbox), 
 
 /// Only URLs that end in TLS or on this machine: what lettre itself would take is more.
 fn builder(url: &str) -> Result<AsyncSmtpTransportBuilder, ConfigError> {
-    let parsed = Url::parse(url).map_err(|error| smtp_url(format!("is no URL: {error}")))?;
+    let parsed = Url::parse(url)
+        .map_err(|_| smtp_url("is no URL such as \"smtps://user:password@mail.example.com\""))?;
     let host = parsed.host_str().unwrap_or_default();
     if host.is_empty() || !matches!(parsed.path(), "" | "/") || parsed.fragment().is_some() {
         return Err(smtp_url("must be such as \"smtps://user:password@host\""));

@@ -13,7 +13,7 @@ use super::*;
 use crate::authentication::refused;
 use crate::crypto::access_token::AccessTokenError;
 use crate::manual::marked;
-use crate::{Auth, Config, MasterSecret, NewAccount, Store, SystemRandom};
+use crate::{Auth, Config, MasterSecret, NewAccount, Peer, Store, SystemRandom};
 
 #[tokio::test]
 async fn the_span_is_a_child_of_the_hosts_and_has_the_fields_that_the_manual_lists() {
@@ -134,6 +134,23 @@ fn a_token_that_is_over_is_no_news_and_one_that_is_wrong_is() {
         assert!(matches!(refused(reason), Error::Unauthenticated));
         assert_eq!(logged.take(), [level], "{reason:?}");
     }
+}
+
+#[tokio::test]
+async fn that_nobody_knows_the_clients_is_told_once() {
+    let logged = Logged::default();
+    let _guard = tracing::subscriber::set_default(Registry::default().with(logged.clone()));
+    let auth = service().await;
+    let ask = async |peer: Option<Peer>| {
+        let mut request = Request::default();
+        peer.map(|peer| request.extensions_mut().insert(peer));
+        logged.take();
+        let _ = auth.respond("/health", Ok(request)).await;
+        logged.take().contains(&Level::WARN)
+    };
+    let here = Peer([127, 0, 0, 1].into());
+    let told = [ask(Some(here)).await, ask(None).await, ask(None).await];
+    assert_eq!(told, [false, true, false]);
 }
 
 async fn service() -> Auth {

@@ -1,7 +1,12 @@
+use std::fmt;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
+
 use super::values::Count;
 use crate::ConfigError;
 
 /// Which database, with its URL.
+#[derive(Clone)]
 pub(super) enum Database {
     #[cfg(feature = "postgres")]
     Postgres { url: String, connections: u32 },
@@ -51,6 +56,33 @@ impl Database {
         }
     }
 
+    pub(super) fn url(&self) -> &str {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres { url, .. } => url,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(url) => url,
+        }
+    }
+
+    /// Where it is, without what its URL says besides.
+    pub(super) fn place(&self) -> String {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres { url, .. } => {
+                let options = url.parse::<sqlx::postgres::PgConnectOptions>();
+                options.map_or_else(
+                    |_| "Postgres".to_owned(),
+                    |options| format!("Postgres at {}:{}", options.get_host(), options.get_port()),
+                )
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(url) => {
+                file_of(url).map_or_else(|_| "SQLite".to_owned(), |file| file.display().to_string())
+            }
+        }
+    }
+
     pub(super) fn is_sqlite(&self) -> bool {
         match self {
             #[cfg(feature = "postgres")]
@@ -61,8 +93,20 @@ impl Database {
     }
 }
 
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place())
+    }
+}
+
 /// The URL carries a password, and the error could repeat it.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub(super) fn unusable(_: sqlx::Error) -> ConfigError {
+fn unusable(_: sqlx::Error) -> ConfigError {
     ConfigError::new("database_url", "is no URL of a database, or has unknown parameters")
+}
+
+#[cfg(feature = "sqlite")]
+pub(super) fn file_of(url: &str) -> Result<PathBuf, ConfigError> {
+    let options: sqlx::sqlite::SqliteConnectOptions = url.parse().map_err(unusable)?;
+    Ok(options.get_filename().to_owned())
 }

@@ -23,7 +23,9 @@ use tracing_subscriber::EnvFilter;
 use crate::config::is_loopback;
 use crate::{BuildError, Config, ConfigError, MasterSecret, Pepper, StoreError};
 
+mod announcement;
 mod database;
+mod development_secret;
 mod doctor;
 mod raw;
 #[cfg(feature = "sqlite")]
@@ -310,9 +312,9 @@ impl From<io::Error> for SettingsError {
     /// What fails in a server's `main` is most often its socket.
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                Self(format!("listen: {error}: another process listens there"))
-            }
+            io::ErrorKind::AddrInUse => Self(format!(
+                "listen: {error}: another process listens there; stop it, or change listen and public_url"
+            )),
             io::ErrorKind::AddrNotAvailable => {
                 Self(format!("listen: {error}: it is no address of this machine"))
             }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::values::{Count, List, Span};
+use super::values::{Count, List, Span, address};
 use crate::crypto::password::{HashBackend, HashParams};
 use crate::policy::password::{PasswordPolicy, PasswordPolicyError};
 use crate::{Config, ConfigError, Language, LanguageError, Usernames};
@@ -14,6 +14,7 @@ use crate::{Config, ConfigError, Language, LanguageError, Usernames};
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Raw {
+    #[serde(deserialize_with = "address")]
     pub(super) listen: SocketAddr,
     pub(super) drain: Option<Span>,
     pub(super) public_url: String,

@@ -1,16 +1,16 @@
-use std::fmt;
+use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-#[cfg(feature = "sqlite")]
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
+use super::announcement::Announcement;
 use super::database::Database;
-use super::raw::LogFormat;
 #[cfg(feature = "sqlite")]
-use super::secret_file::SecretFile;
+use super::database::file_of;
+use super::development_secret::{Missing, development_secret};
+use super::raw::LogFormat;
 use super::{Settings, SettingsError, no_mailer};
 use crate::config::is_loopback;
 #[cfg(feature = "sqlite")]
@@ -27,6 +27,7 @@ pub struct Server {
     background: Background,
     listen: SocketAddr,
     drain: Duration,
+    database: Database,
     announcement: Announcement,
 }
 
@@ -70,11 +71,11 @@ impl Settings {
             tracing::warn!(%listen, public_url, "links lead to `public_url`, and not to where the server listens");
         }
         let announcement = Announcement::of(&self);
-        let (listen, drain) = (self.listen, self.drain);
+        let (listen, drain, database) = (self.listen, self.drain, self.database.clone());
         let (store, _) = self.open_and_migrate().await?;
         let auth = self.build(store, customize).await?;
         let background = auth.start();
-        Ok(Server { auth, background, listen, drain, announcement })
+        Ok(Server { auth, background, listen, drain, database, announcement })
     }
 
     /// Connects to the database, without logging, and without anything in the background: for jobs
@@ -141,26 +142,33 @@ impl Settings {
     }
 
     /// Opens the database as it is.
-    pub(super) async fn open(&self) -> Result<Store, StoreError> {
-        match &self.database {
+    pub(super) async fn open(&self) -> Result<Store, SettingsError> {
+        let opened = match &self.database {
             #[cfg(feature = "postgres")]
             Database::Postgres { url, connections } => {
                 Store::open_postgres(url, *connections).await
             }
             #[cfg(feature = "sqlite")]
             Database::Sqlite(url) => Store::open_sqlite(url, in_memory(url)).await,
-        }
+        };
+        opened.map_err(|error| self.unopened(&error))
     }
 
-    async fn open_and_migrate(&self) -> Result<(Store, usize), StoreError> {
-        match &self.database {
+    async fn open_and_migrate(&self) -> Result<(Store, usize), SettingsError> {
+        let opened = match &self.database {
             #[cfg(feature = "postgres")]
             Database::Postgres { url, connections } => {
                 Store::migrated_postgres(url, *connections).await
             }
             #[cfg(feature = "sqlite")]
             Database::Sqlite(url) => Store::migrated_sqlite(url).await,
-        }
+        };
+        opened.map_err(|error| self.unopened(&error))
+    }
+
+    fn unopened(&self, error: &StoreError) -> SettingsError {
+        let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        SettingsError(format!("database_url: {}: {cause}", self.database.place()))
     }
 
     async fn build(
@@ -172,34 +180,14 @@ impl Settings {
         Ok(self.builder(store, secret, customize)?.build().await?)
     }
 
-    /// Settings without a secret were refused, unless this is development on SQLite.
     async fn secret(
         &mut self,
         store: &Store,
         missing: Missing,
     ) -> Result<MasterSecret, SettingsError> {
-        if let Some(secret) = self.secret.take() {
-            return Ok(secret);
-        }
-        match &self.database {
-            #[cfg(feature = "postgres")]
-            Database::Postgres { .. } => {
-                Err(crate::ConfigError::new("secret", "is required with Postgres").into())
-            }
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(url) => {
-                if in_memory(url) {
-                    return Ok(MasterSecret::generate(&crate::SystemRandom));
-                }
-                // First, for a secret is made before the keys that it seals.
-                let is_sealed = store.read().await?.newest_signing_key().await?.is_some();
-                let file = SecretFile::beside(&file_of(url)?);
-                Ok(match (file.exists()?, missing) {
-                    (false, _) if is_sealed => return Err(file.is_lost().into()),
-                    (false, Missing::Stays) => MasterSecret::generate(&crate::SystemRandom),
-                    _ => file.read_or_make(&crate::SystemRandom)?,
-                })
-            }
+        match self.secret.take() {
+            Some(secret) => Ok(secret),
+            None => development_secret(&self.database, store, missing).await,
         }
     }
 
@@ -237,13 +225,6 @@ impl Settings {
     }
 }
 
-/// What becomes of a development secret that is not there yet.
-enum Missing {
-    IsMade,
-    /// One that is gone with the process stands in for it: nothing was sealed yet.
-    Stays,
-}
-
 impl Server {
     /// Returns what is to be mounted.
     #[must_use]
@@ -255,6 +236,17 @@ impl Server {
     #[must_use]
     pub fn listen(&self) -> SocketAddr {
         self.listen
+    }
+
+    /// Returns the URL of the database, which has the schema of this version by now: for tables of the
+    /// host's own beside it.
+    ///
+    /// # Security
+    ///
+    /// It may have a password in it: not for logs.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        self.database.url()
     }
 
     /// Returns the path to mount it at, by default `/api/auth`.
@@ -329,13 +321,6 @@ fn start_logging(filter: &str, format: LogFormat) {
     }
 }
 
-#[cfg(feature = "sqlite")]
-fn file_of(url: &str) -> Result<PathBuf, SettingsError> {
-    let options: sqlx::sqlite::SqliteConnectOptions =
-        url.parse().map_err(super::database::unusable)?;
-    Ok(options.get_filename().to_owned())
-}
-
 /// Sends mails, and in development keeps a copy of each that was sent.
 #[cfg(feature = "smtp")]
 struct SmtpWithCopies {
@@ -360,53 +345,3 @@ impl Mailer for SmtpWithCopies {
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-#[derive(Debug)]
-struct Announcement {
-    base: String,
-    mount: String,
-    account_page: bool,
-    database: &'static str,
-    mailbox: bool,
-}
-
-impl Announcement {
-    fn of(settings: &Settings) -> Self {
-        Self {
-            base: settings.config.issuer(),
-            mount: settings.config.mount.clone(),
-            account_page: cfg!(feature = "pages")
-                && !settings
-                    .config
-                    .disabled_endpoints
-                    .iter()
-                    .any(|text| matches!(&**text, "/account" | "GET /account")),
-            database: match &settings.database {
-                #[cfg(feature = "postgres")]
-                Database::Postgres { .. } => "Postgres",
-                #[cfg(feature = "sqlite")]
-                Database::Sqlite(url) if in_memory(url) => "SQLite in memory, gone at the end",
-                #[cfg(feature = "sqlite")]
-                Database::Sqlite(_) => "SQLite",
-            },
-            mailbox: settings.is_development(),
-        }
-    }
-}
-
-impl fmt::Display for Announcement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { base, mount, account_page, database, mailbox } = self;
-        if *account_page {
-            writeln!(f, "account page         {base}{mount}/account")?;
-        }
-        if cfg!(feature = "openapi") {
-            writeln!(f, "API documentation    {base}{mount}/docs")?;
-        }
-        if *mailbox {
-            writeln!(f, "development mailbox  {base}/dev/mailbox")?;
-        }
-        writeln!(f, "health               {base}{mount}/health")?;
-        writeln!(f, "database             {database}")
-    }
-}

@@ -297,7 +297,7 @@ struct TempFolder(PathBuf);
 impl TempFolder {
     fn new(name: &str) -> Self {
         let folder = env::temp_dir().join(format!("auth-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(&folder).expect("a folder can be made");
         Self(folder)
     }
 

@@ -1,6 +1,7 @@
 //! Types of single values, stricter than what they are read with.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -22,6 +23,9 @@ impl<'de> Deserialize<'de> for List {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<List, E> {
+                if text.starts_with('[') {
+                    return Err(E::custom("must have commas between its items, and no brackets"));
+                }
                 Ok(List(text.split(',').map(|part| part.trim().to_owned()).collect()))
             }
 
@@ -36,6 +40,13 @@ impl<'de> Deserialize<'de> for List {
 
         deserializer.deserialize_any(Texts)
     }
+}
+
+/// Where to listen, such as `"127.0.0.1:8000"`.
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let expected = "must be an IP address with a port, such as \"127.0.0.1:8000\"";
+    text.parse().map_err(|_| de::Error::custom(expected))
 }
 
 /// A duration such as `"10m"`.

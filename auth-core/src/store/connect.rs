@@ -3,6 +3,11 @@ use std::time::Duration;
 #[cfg(feature = "sqlite")]
 use std::time::Instant;
 
+#[cfg(feature = "postgres")]
+use sqlx::Connection as _;
+#[cfg(feature = "postgres")]
+use tokio::time::timeout;
+
 #[cfg(feature = "sqlite")]
 use super::Handle;
 #[cfg(feature = "postgres")]
@@ -88,7 +93,15 @@ impl Store {
             ("jit", "off"),
         ]);
         let options = pool_options().max_connections(connections);
-        Ok(Self(Pools::Postgres(Lender::own(options.connect_with(server).await?))))
+        let pool = match options.connect_with(server.clone()).await {
+            // The pool has tried again and again, and keeps why in vain to itself.
+            Err(sqlx::Error::PoolTimedOut) => {
+                let tried = timeout(PATIENCE, sqlx::PgConnection::connect_with(&server)).await;
+                Err(tried.ok().and_then(Result::err).unwrap_or(sqlx::Error::PoolTimedOut))
+            }
+            connected => connected,
+        };
+        Ok(Self(Pools::Postgres(Lender::own(pool?))))
     }
 
     /// Returns the options of the pools that this crate makes, for a host that makes its own.
