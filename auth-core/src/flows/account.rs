@@ -117,7 +117,7 @@ async fn delete(auth: &Auth, request: Request) -> Result<Response> {
 async fn change_language(auth: &Auth, request: Request) -> Result<Response> {
     let session = auth.current_session(&request).await?;
     let ChangeLanguage { language } = json(&request)?;
-    required(LANGUAGE, language.is_empty())?;
+    required([(LANGUAGE, &*language)])?;
     let language = Language::parse(&language)
         .map_err(|error| Error::field(FieldError::new(LANGUAGE, "invalid", error.to_string())))?;
     auth.change_language(&session, language).await?;

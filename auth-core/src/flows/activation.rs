@@ -118,7 +118,7 @@ impl Auth {
     }
 
     async fn awaiting_activation(&self, token: &OneTimeToken) -> Result<Account> {
-        required("#/token", token.expose().is_empty())?;
+        required([("#/token", token.expose())])?;
         let digest = Digest::of(token.expose().as_bytes());
         let mut connection = self.0.store.read().await?;
         let account = connection.token_owner(Purpose::Activation, &digest, self.now()).await?;

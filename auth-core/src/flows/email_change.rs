@@ -100,7 +100,7 @@ impl Auth {
     /// [`Error::InvalidToken`], also if the address has got a user since, in which case the token
     /// stays good until it expires.
     pub async fn confirm_email_change(&self, token: &OneTimeToken, client: &Client) -> Result<()> {
-        required("#/token", token.expose().is_empty())?;
+        required([("#/token", token.expose())])?;
         let digest = Digest::of(token.expose().as_bytes());
         let mut connection = self.0.store.read().await?;
         let account = connection.token_owner(Purpose::EmailChange, &digest, self.now()).await?;

@@ -118,13 +118,16 @@ pub(crate) fn email(text: &str) -> Result<EmailAddress> {
 
 /// The same where it stands in another place of the request.
 fn email_at(pointer: &'static str, text: &str) -> Result<EmailAddress> {
-    required(pointer, text.is_empty())?;
+    required([(pointer, text)])?;
     EmailAddress::parse(text)
         .map_err(|error| Error::field(FieldError::new(pointer, "invalid", error.to_string())))
 }
 
-fn required(pointer: &'static str, is_empty: bool) -> Result<()> {
-    if is_empty { Err(Error::field(FieldError::required(pointer))) } else { Ok(()) }
+/// Refuses what is empty, all of it at once.
+fn required<const N: usize>(fields: [(&'static str, &str); N]) -> Result<()> {
+    let missing = fields.into_iter().filter(|(_, text)| text.is_empty());
+    let missing: Vec<_> = missing.map(|(pointer, _)| FieldError::required(pointer)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(Error::Validation(missing)) }
 }
 
 /// Answers with a page, in the language that the browser asks for.

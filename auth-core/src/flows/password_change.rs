@@ -64,8 +64,10 @@ impl Auth {
     ) -> Result<Tokens> {
         self.require_recent(&session)?;
         let ChangePassword { current_password, new_password } = input;
-        required("#/current_password", current_password.expose().is_empty())?;
-        required(NEW_PASSWORD, new_password.expose().is_empty())?;
+        required([
+            ("#/current_password", current_password.expose()),
+            (NEW_PASSWORD, new_password.expose()),
+        ])?;
         let unchanged = normalize(&current_password) == normalize(&new_password);
         let kind = EventKind::AuthnPasswordChangeFail;
         self.check_own_password(&session, current_password, kind).await?;

@@ -83,7 +83,7 @@ impl Auth {
     /// which case the token stays good.
     pub async fn reset_password(&self, input: ResetPassword, client: &Client) -> Result<()> {
         let ResetPassword { token, password } = input;
-        required("#/token", token.expose().is_empty())?;
+        required([("#/token", token.expose()), ("#/password", password.expose())])?;
         let digest = Digest::of(token.expose().as_bytes());
         let mut connection = self.0.store.read().await?;
         let account = connection.token_owner(Purpose::PasswordReset, &digest, self.now()).await?;

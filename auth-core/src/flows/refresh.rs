@@ -51,7 +51,7 @@ impl Auth {
     /// Any other second use means that two parties hold the token: the session is revoked and its
     /// user told (RFC 9700 §4.14.2). Refreshing proves no factor again: `auth_time` and `amr` stay.
     pub async fn refresh(&self, token: &RefreshToken, client: &Client) -> Result<Tokens> {
-        required("#/refresh_token", token.expose().is_empty())?;
+        required([("#/refresh_token", token.expose())])?;
         let presented = RefreshSecret::parse(token).ok_or(Error::InvalidRefreshToken)?;
         let now = self.now();
         let Some((issued, user)) = self.rotate(&presented, now).await? else {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::delivery::{SessionBody, deliver_as, end_replaced, wanted};
 use super::issuance::{Proof, STALE, Tokens};
+use super::required;
 use crate::crypto::digest::Digest;
 use crate::http::credentials::Delivery;
 use crate::http::input::json;
@@ -155,20 +156,23 @@ enum Login {
 
 impl Login {
     fn of(input: &SignIn) -> Result<Self> {
-        if input.password.expose().is_empty() {
-            return Err(Error::field(FieldError::required("#/password")));
-        }
-        match (&input.email, &input.username) {
-            (Some(email), None) => Ok(EmailAddress::parse(email)
-                .map_or_else(|_| Self::Nobodys(email.clone()), Self::Email)),
-            (None, Some(username)) => Ok(Username::parse(username)
-                .map_or_else(|_| Self::Nobodys(username.clone()), Self::Username)),
-            (None, None) => Err(Error::field(FieldError::required("#/email"))),
+        let password = ("#/password", input.password.expose());
+        let (email, username) = (input.email.as_deref(), input.username.as_deref());
+        // Either is enough, and nearly everybody has the first.
+        required([("#/email", email.or(username).unwrap_or_default()), password])?;
+        match (email, username) {
             (Some(_), Some(_)) => Err(Error::field(FieldError::new(
                 "#/username",
                 "conflict",
                 "Give either the address or the username.",
             ))),
+            (None, Some(username)) => Ok(Username::parse(username)
+                .map_or_else(|_| Self::Nobodys(username.to_owned()), Self::Username)),
+            (email, None) => {
+                let email = email.unwrap_or_default();
+                Ok(EmailAddress::parse(email)
+                    .map_or_else(|_| Self::Nobodys(email.to_owned()), Self::Email))
+            }
         }
     }
 

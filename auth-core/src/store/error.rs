@@ -45,7 +45,9 @@ impl StoreError {
 
 /// Postgres has classes of five characters, SQLite has numbers whose lowest byte is the kind.
 fn temporary(code: &str) -> bool {
-    const POSTGRES: [&str; 7] = ["08", "25006", "25P03", "40", "53", "55P03", "57"];
+    // Among them what it says to who connects while an operator works on it.
+    const POSTGRES: [&str; 10] =
+        ["08", "25006", "25P03", "28", "3D000", "40", "53", "55000", "55P03", "57"];
     const SQLITE: [u32; 8] = [5, 6, 8, 9, 10, 13, 14, 15];
     if code.len() == 5 {
         POSTGRES.iter().any(|prefix| code.starts_with(prefix))
@@ -75,5 +77,21 @@ impl From<sqlx::Error> for StoreError {
 impl From<MigrateError> for StoreError {
     fn from(error: MigrateError) -> Self {
         Self(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_operator_or_a_full_disk_does_passes() {
+        // Stopped, not let in, gone for now, full, read only; and SQLite's busy and full.
+        for code in ["57P01", "55000", "28P01", "3D000", "53300", "25006", "5", "517", "13"] {
+            assert!(temporary(code), "{code}");
+        }
+        for code in ["42P01", "42501", "23505", "22P02", "1", "19"] {
+            assert!(!temporary(code), "{code}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::assertions::assert_problem;
 use super::mutations::{Form, Mutation, forms};
-use super::probes::assert_refused;
+use super::probes::{assert_refused, refused_fields};
 use crate::{App, MOUNT, Request};
 
 pub(super) fn a_body_that_is_no_json_object_is_refused(app: &App) {
@@ -54,6 +54,18 @@ pub(super) fn what_is_empty_is_missing(app: &App) {
         ("/recovery-codes", json!({ "code": "" }), "#/code"),
     ] {
         assert_refused(&app.post_as(&tokens.access, path, body), pointer, "required");
+    }
+    // All that is missing is told at once.
+    for (path, pointers) in [
+        ("/sign-up", ["#/email", "#/password"]),
+        ("/sign-in", ["#/email", "#/password"]),
+        ("/sign-in-mfa", ["#/mfa_token", "#/code"]),
+        ("/reset-password", ["#/token", "#/password"]),
+        ("/change-password", ["#/current_password", "#/new_password"]),
+    ] {
+        let reply = app.post_as(&tokens.access, path, json!({}));
+        let missing = pointers.map(|pointer| (pointer.to_owned(), "required".to_owned()));
+        assert_eq!(refused_fields(&reply), missing, "{path}");
     }
     // And none of it was an attempt.
     app.clock.advance(Duration::from_secs(30));

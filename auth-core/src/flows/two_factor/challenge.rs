@@ -50,8 +50,7 @@ impl Auth {
     /// wrong codes over all challenges.
     pub async fn sign_in_mfa(&self, input: SecondFactor, client: &Client) -> Result<Tokens> {
         let SecondFactor { mfa_token, code } = input;
-        required("#/mfa_token", mfa_token.expose().is_empty())?;
-        required("#/code", code.expose().is_empty())?;
+        required([("#/mfa_token", mfa_token.expose()), ("#/code", code.expose())])?;
         let digest = Digest::of(mfa_token.expose().as_bytes());
         let now = self.now();
         let mut connection = self.0.store.write().await?;

@@ -175,7 +175,7 @@ struct CodeBody {
 
 impl CodeBody {
     fn code(self) -> Result<Code> {
-        required("#/code", self.code.expose().is_empty())?;
+        required([("#/code", self.code.expose())])?;
         Ok(self.code)
     }
 }
