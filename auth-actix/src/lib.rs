@@ -215,11 +215,14 @@ async fn respond(
     let body = if is_tunnel(&request) {
         Ok(Bytes::new())
     } else {
-        match payload.to_bytes_limited(auth.body_limit()).await {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(_)) => Err(Error::UnreadableBody),
-            Err(_) => Err(Error::PayloadTooLarge),
-        }
+        auth.read_in_time(async {
+            match payload.to_bytes_limited(auth.body_limit()).await {
+                Ok(Ok(body)) => Ok(body),
+                Ok(Err(_)) => Err(Error::UnreadableBody),
+                Err(_) => Err(Error::PayloadTooLarge),
+            }
+        })
+        .await
     };
     let request = body.and_then(|body| into_http(&request, body));
     into_actix(auth.respond(path, request).await)

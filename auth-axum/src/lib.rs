@@ -251,7 +251,7 @@ async fn respond(auth: Auth, path: &'static str, request: Request) -> Response {
     if let Some(&ConnectInfo(address)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
         parts.extensions.insert(Peer(address.ip()));
     }
-    let body = read(body, auth.body_limit()).await;
+    let body = auth.read_in_time(read(body, auth.body_limit())).await;
     let request = body.map(|body| auth_core::Request::from_parts(parts, body));
     auth.respond(path, request).await.map(Body::from)
 }

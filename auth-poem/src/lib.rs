@@ -191,19 +191,22 @@ impl Endpoint for Mounted {
     async fn call(&self, request: Request) -> Result<Response> {
         let peer = request.remote_addr().as_socket_addr().map(|address| Peer(address.ip()));
         let (parts, body) = request.into_parts();
-        let request = match body.into_bytes_limit(self.auth.body_limit()).await {
-            Ok(body) => {
-                let mut request = auth_core::Request::new(body);
-                *request.method_mut() = parts.method;
-                *request.uri_mut() = parts.uri;
-                *request.headers_mut() = parts.headers;
-                *request.extensions_mut() = parts.extensions;
-                peer.map(|peer| request.extensions_mut().insert(peer));
-                Ok(request)
-            }
-            Err(ReadBodyError::PayloadTooLarge) => Err(Error::PayloadTooLarge),
-            Err(_) => Err(Error::UnreadableBody),
+        let reading = async {
+            let read = body.into_bytes_limit(self.auth.body_limit()).await;
+            read.map_err(|error| match error {
+                ReadBodyError::PayloadTooLarge => Error::PayloadTooLarge,
+                _ => Error::UnreadableBody,
+            })
         };
+        let request = self.auth.read_in_time(reading).await.map(|body| {
+            let mut request = auth_core::Request::new(body);
+            *request.method_mut() = parts.method;
+            *request.uri_mut() = parts.uri;
+            *request.headers_mut() = parts.headers;
+            *request.extensions_mut() = parts.extensions;
+            peer.map(|peer| request.extensions_mut().insert(peer));
+            request
+        });
         Ok(into_poem(self.auth.respond(self.path, request).await))
     }
 }

@@ -58,6 +58,7 @@ pub const COMPARISONS: &[Comparison] = table![
     },
     deadlines::{
         what_takes_too_long_is_answered_in_time,
+        a_body_that_does_not_come_is_not_waited_for,
         a_paused_database_holds_up_nobody_and_is_used_again,
         connections_that_are_cut_off_are_replaced,
         a_refresh_that_was_held_back_is_no_theft,

@@ -17,6 +17,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use super::assertions::assert_problem;
 use super::counting::rows;
 use crate::adapters::block_on;
+use crate::app::MOUNT;
 use crate::proxy::Proxy;
 use crate::{App, Request, StoreKind};
 
@@ -36,6 +37,18 @@ pub(super) fn what_takes_too_long_is_answered_in_time(apps: &[App]) {
     let body = json!({ "email": person.email, "password": person.password });
     assert_problem(&app.post("/sign-up", body), 503, "unavailable");
     assert_eq!(app.get("/health", None).status, 200);
+}
+
+/// A client that stops in the middle of a body is not waited for.
+pub(super) fn a_body_that_does_not_come_is_not_waited_for(apps: &[App]) {
+    for app in apps {
+        let config = App::config().request_timeout(Duration::from_secs(1));
+        let app = app.beside(config, |builder| builder);
+        let head = format!("POST {MOUNT}/sign-in HTTP/1.1\r\nHost: localhost\r\n");
+        let headers = "Content-Type: application/json\r\nContent-Length: 100\r\nConnection: close";
+        let reply = app.bytes(format!("{head}{headers}\r\n\r\n{{").as_bytes());
+        assert_problem(&reply, 400, "malformed_request");
+    }
 }
 
 pub(super) fn a_paused_database_holds_up_nobody_and_is_used_again(apps: &[App]) {
