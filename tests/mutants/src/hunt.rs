@@ -55,16 +55,14 @@ impl Hunt {
         Ok(Self { unit, suite, scratch, unit_trials, suite_trials, words, left_out, catches })
     }
 
-    /// Tries every test that reaches a mutant, on SQLite, and then on Postgres if there is one.
+    /// Tries the test of `known`, which has caught a mutant before, then every test that reaches it, on
+    /// SQLite, and then on Postgres if there is one.
     pub(crate) fn run(
         &self,
         mutants: Vec<usize>,
+        known: &HashMap<usize, String>,
         tell: impl Fn(usize, &Fate) + Sync,
     ) -> io::Result<HashMap<usize, Fate>> {
-        let (reached, unreached): (Vec<_>, Vec<_>) = mutants.into_iter().partition(|mutant| {
-            let trials = self.unit_trials.iter().chain(&self.suite_trials);
-            trials.into_iter().any(|trial| trial.reached.contains(mutant))
-        });
         let mut fates = HashMap::new();
         let mut step = |mutants: Vec<usize>, attack: &Attack<'_>| {
             let fated = share(mutants, &self.scratch, |mutant, scratch| {
@@ -80,6 +78,20 @@ impl Hunt {
             io::Result::Ok(rest)
         };
 
+        let (met, new): (Vec<_>, Vec<_>) =
+            mutants.into_iter().partition(|mutant| known.contains_key(mutant));
+        let mut mutants = step(met, &|mutant, scratch| {
+            let test = known[&mutant].as_str();
+            let is_unit = self.unit_trials.iter().any(|trial| trial.name == test);
+            let program = if is_unit { &self.unit } else { &self.suite };
+            program.attack(mutant, &[test], scratch)
+        })?;
+        mutants.extend(new);
+
+        let (reached, unreached): (Vec<_>, Vec<_>) = mutants.into_iter().partition(|mutant| {
+            let trials = self.unit_trials.iter().chain(&self.suite_trials);
+            trials.into_iter().any(|trial| trial.reached.contains(mutant))
+        });
         // Nearly all are noticed by what is most about them, within a second.
         let rest = step(reached, &|mutant, scratch| match self.unit.attack(
             mutant,

@@ -3,6 +3,7 @@
 //! All changes are in one build, and a variable says which of them is alive: a mutant costs the tests
 //! that reach it and no compilation.
 
+mod catches;
 mod compile;
 mod edit;
 mod find;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Instant;
 
+use catches::Catches;
 use hunt::{Fate, Hunt};
 use survivors::Survivors;
 use tree::Tree;
@@ -66,10 +68,15 @@ fn main() -> io::Result<ExitCode> {
     println!("==> {} mutants meet the tests", mutants.len());
     let log = Mutex::new(Vec::new());
     let labels = tree.labels();
-    let fates = hunt.run(mutants, |mutant, fate| {
+    let catches = Mutex::new(Catches::of_earlier_runs(&output));
+    let known = catches.lock().expect("nobody panics").of(labels);
+    let fates = hunt.run(mutants, &known, |mutant, fate| {
         let mut log = log.lock().expect("nobody panics");
         log.push(match fate {
-            Fate::Caught(test) => format!("caught by {test}: {}", labels[mutant]),
+            Fate::Caught(test) => {
+                catches.lock().expect("nobody panics").keep(&labels[mutant], test, &output);
+                format!("caught by {test}: {}", labels[mutant])
+            }
             Fate::Hung => format!("hung: {}", labels[mutant]),
             // So far: others have their turn.
             Fate::Survived => format!("survived: {}", labels[mutant]),

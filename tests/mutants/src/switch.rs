@@ -2,8 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether mutant `id` is the one that `AUTH_MUTANT` names. Where `AUTH_MUTANT_REACHED` names a file,
 /// the mutants that are asked for are written down in it.
