@@ -31,7 +31,45 @@
 //! # }
 //! ```
 //!
-//! A host with a state of its own keeps [`Auth`] in it and implements [`FromRef`].
+//! # A state, and pages, of one's own
+//!
+//! A host with a state of its own keeps [`Auth`] in it and implements [`FromRef`]. An extractor in a `Result`
+//! rejects nothing, and leaves what is answered to the handler:
+//!
+//! ```
+//! use auth_axum::{CurrentUser, Rejection, auth_core::Auth};
+//! use axum::extract::FromRef;
+//! use axum::response::{Html, IntoResponse, Response};
+//! use axum::{Router, routing::get};
+//!
+//! #[derive(Clone)]
+//! struct Shop {
+//!     auth: Auth,
+//! }
+//!
+//! impl FromRef<Shop> for Auth {
+//!     fn from_ref(shop: &Shop) -> Self {
+//!         shop.auth.clone()
+//!     }
+//! }
+//!
+//! async fn orders(user: Result<CurrentUser, Rejection>) -> Response {
+//!     match user {
+//!         Ok(CurrentUser(user)) => format!("the orders of {}", user.email).into_response(),
+//!         Err(rejection) => {
+//!             let page = Html("<a href=\"/api/auth/account\">Sign in</a>");
+//!             (rejection.0.status(), page).into_response()
+//!         }
+//!     }
+//! }
+//!
+//! # fn app(auth: Auth) -> Router {
+//! Router::new()
+//!     .route("/orders", get(orders))
+//!     .merge(auth_axum::mount("/api/auth"))
+//!     .with_state(Shop { auth })
+//! # }
+//! ```
 //!
 //! [`into_make_service_with_connect_info`]: Router::into_make_service_with_connect_info
 
