@@ -67,8 +67,9 @@ pub(crate) fn measure(
         });
     }
     let size = fs::metadata(ground.program(&name))?.len() as f64 / f64::from(1 << 20);
-    let crates = crates(&name)?;
-    let mut measured = format!("{size:.1} MiB; {crates} crates");
+    let (all, default) = (crates(&name)?, crates(&format!("auth-{}", adapter.name()))?);
+    let mut measured =
+        format!("{size:.1} MiB; {all} crates, {default} for the adapter as it is by default");
     if plan.clean_build {
         let time = clean_build(ground, &name)?;
         measured.push_str(&format!("; built in {:.0} s", time.as_secs_f64()));
