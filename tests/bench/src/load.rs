@@ -91,7 +91,8 @@ pub(crate) fn storm(
 ) -> io::Result<(Closed, Latencies)> {
     on_this_thread(async {
         let clients = Clients::start(port, std::mem::take(scripts), warm_up, duration).await?;
-        let mut idle: Vec<Connection> = Vec::new();
+        // One, which is used again at once: others a server would close before they are.
+        let mut idle: Option<Connection> = None;
         let mut asked: JoinSet<io::Result<(Connection, Duration, u16)>> = JoinSet::new();
         let (mut latencies, mut due) = (Vec::new(), clients.start);
         while due < clients.end {
@@ -101,9 +102,9 @@ pub(crate) fn storm(
                 let answer = Answer { status, body: &[] };
                 // One that is refused was not served at all.
                 latencies.push(if probe.answered(&answer) { latency } else { NEVER });
-                idle.push(connection);
+                idle = Some(connection);
             }
-            let (connection, request) = (idle.pop(), probe.next().to_vec());
+            let (connection, request) = (idle.take(), probe.next().to_vec());
             asked.spawn(async move {
                 let mut connection = match connection {
                     Some(connection) => connection,
