@@ -58,7 +58,7 @@ pub(super) enum Command {
         #[command(flatten)]
         consent: Consent,
     },
-    /// Prints a new master secret
+    /// Prints a new secret, for `secret` or for `pepper`
     Secret,
     /// Users
     #[command(subcommand)]

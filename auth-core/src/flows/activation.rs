@@ -21,7 +21,7 @@ use crate::{
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::get(
         "/activate-account",
-        "Activates the account that `token` was mailed for; a browser gets a page with a button instead.",
+        "Activates the account that the token was mailed for; a browser gets a page with a button instead.",
         &[Limit::Unlimited], |auth, request| Box::pin(activate_by_link(auth, request)),
     )
     .query("token")

@@ -36,7 +36,6 @@ pub(crate) fn document(sections: &[(&str, &[&[Endpoint]])], config: &Config) -> 
         "info": {
             "title": format!("{} authentication", config.product_name),
             "version": env!("CARGO_PKG_VERSION"),
-            "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") },
         },
         "servers": [{ "url": "/" }],
         "tags": tags,
