@@ -196,22 +196,19 @@ impl Store {
         if create && !in_memory {
             keep_private(options.get_filename());
         }
+        // A file does not go away between two requests, and sqlx asks each connection that comes back too.
+        let pool = || SqlitePoolOptions::new().test_before_acquire(false).acquire_timeout(PATIENCE);
         // A database in memory belongs to its one connection, which must never be closed.
-        let writer = SqlitePoolOptions::new()
+        let writer = pool()
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            .acquire_timeout(PATIENCE)
             .connect_with(options.clone())
             .await?;
         let readers = if in_memory {
             writer.clone()
         } else {
-            SqlitePoolOptions::new()
-                .max_connections(4)
-                .acquire_timeout(PATIENCE)
-                .connect_with(options)
-                .await?
+            pool().max_connections(4).connect_with(options).await?
         };
         Ok(Self(Pools::Sqlite { readers, writer }))
     }
