@@ -47,6 +47,12 @@ pub(super) fn one_or_two_do_for_everything_at_once(apps: &[App]) {
             let reset = json!({ "token": reset_token(&app, &person), "password": OTHER_PASSWORD });
             assert_eq!(app.post("/reset-password", reset).status, 200);
             app.mails();
+            let (moves, new) = (app.user(), app.stranger());
+            let change = json!({ "new_email": new.email });
+            app.post_as(&app.sign_in(&moves).access, "/change-email", change);
+            let change = json!({ "token": app.mailed_token(&new.email) });
+            assert_eq!(app.post("/confirm-email-change", change).status, 200);
+            app.mails();
         }
     }
 }
